@@ -1,0 +1,1 @@
+"""Metrics and attacks on a trial: train, hold-out, synthetic."""

@@ -1,0 +1,1 @@
+"""Columns to model space and back."""

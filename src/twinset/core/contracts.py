@@ -1,0 +1,135 @@
+"""The contracts of the whole system on one page. Read this after ``pipeline.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from twinset.core.cohort import Cohort
+from twinset.core.finding import Finding
+from twinset.core.schema import Schema
+from twinset.core.seeds import Rng
+
+FloatArray = np.ndarray
+IntArray = np.ndarray
+BoolArray = np.ndarray
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A noisy answer that crossed from the private side: all a private generator may hold.
+
+    ``counts`` has one axis per column of ``clique`` (sizes as declared; the last cell of an axis
+    is "missing"); ``sigma`` is the standard deviation of the noise on every cell.
+    """
+
+    clique: tuple[str, ...]
+    counts: IntArray
+    sigma: float
+
+
+class Source(Protocol):
+    """Private rows, answered one billed question at a time (``dp.vault.Vault`` is one)."""
+
+    @property
+    def schema(self) -> Schema: ...
+
+    def marginal(self, columns: Sequence[str], *, sigma: float) -> Measurement: ...
+
+    def choose(self, scores: Callable[[Cohort], FloatArray], *, sensitivity: float, epsilon: float) -> int: ...
+
+    def train(self, step: Callable[..., Any], *, clip: float, noise_multiplier: float, rate: float, steps: int) -> Any: ...
+
+    def reveal(self, why: str) -> Cohort: ...
+
+
+class Model(Protocol):
+    """What a generator learnt. Frozen; draws as many rows as asked."""
+
+    def sample(self, n: int, rng: Rng) -> Cohort: ...
+
+
+@runtime_checkable
+class PairedModel(Protocol):
+    """A model that knows which patient each synthetic row started from (avatars).
+
+    The link is for the custodian's paired metrics; it never leaves with a release.
+    ``sample_paired`` returns the cohort and, shape (n,), the train row each row started from.
+    """
+
+    def sample_paired(self, n: int, rng: Rng) -> tuple[Cohort, IntArray]: ...
+
+
+class Generator(Protocol):
+    """A frozen dataclass of settings, every one with a default.
+
+    ``fit`` asks the source, never a file; the model's cohorts have ``source.schema.synthesised``.
+    """
+
+    def fit(self, source: Source, rng: Rng) -> Model: ...
+
+
+class Rule(Protocol):
+    """Something that must hold in every row."""
+
+    @property
+    def name(self) -> str: ...
+
+    def broken(self, cohort: Cohort) -> BoolArray: ...
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An estimate of an endpoint: value on its natural scale (log for ratios), with its naive standard error."""
+
+    contrast: str  # "arm 1 against arm 0": positions in the declared list, or declared names
+    value: float
+    error: float
+    low: float
+    high: float
+    p: float
+    n: int
+    ratio: bool = True  # value, low and high are logarithms of a ratio
+
+
+class Endpoint(Protocol):
+    """A clinical analysis, run alike on train, hold-out and synthetic cohorts."""
+
+    @property
+    def name(self) -> str: ...
+
+    def estimate(self, cohort: Cohort) -> Sequence[Effect]: ...
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a metric sees: everything, on the custodian's side of the line."""
+
+    train: Cohort
+    synthetic: Cohort
+    holdout: Cohort | None = None
+    link: IntArray | None = None  # train row of each synthetic row, where a paired model made them
+    endpoints: tuple[Endpoint, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    notes: dict[str, str] = field(default_factory=dict)  # e.g. {"strata": "arm, event"}: what the generator imposed
+
+
+class Metric(Protocol):
+    def measure(self, trial: Trial, rng: Rng) -> Sequence[Finding]: ...
+
+
+@dataclass(frozen=True)
+class View:
+    """What an attacker sees. Nothing here says who was in the training data."""
+
+    synthetic: Cohort
+    population: Cohort  # a reference sample of the same population, disjoint from train and from the targets
+
+
+class Attack(Protocol):
+    """Scores targets; higher means "more likely a member"."""
+
+    def score(self, view: View, targets: Cohort, rng: Rng) -> FloatArray: ...

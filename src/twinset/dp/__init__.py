@@ -1,0 +1,1 @@
+"""The private side: events, ledger, vault; the only place where noise is drawn."""

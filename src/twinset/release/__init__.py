@@ -1,0 +1,1 @@
+"""Policy, gate, folder: what may leave, and why."""
