@@ -95,6 +95,48 @@ class Effect:
     ratio: bool = True  # value, low and high are logarithms of a ratio
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """One contrast of an endpoint on train and on synthetic patients, with the interval widened for synthesis.
+
+    ``widened_*`` use T_s = v (k/n + 1/m) (Raab, Nowok and Dibben 2016): valid if the generator's model is right.
+    """
+
+    endpoint: str
+    train: Effect
+    synthetic: Effect  # naive error: never print its interval as a population statement
+    widened_error: float
+    widened_low: float
+    widened_high: float
+    decision_kept: bool  # same sign and same significance at 5 %, train against widened synthetic
+    estimate_inside: bool  # synthetic estimate inside the train 95 % interval
+    overlap: float  # confidence-interval overlap (Karr); a perfect generator expects 0.796 at m = 1
+    holdout: Effect | None = None
+    constraint: str = ""  # why agreement is imposed rather than replicated, if it is
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A survival curve on a coarse grid of times (never at patients' own event times), with its 95 % band."""
+
+    endpoint: str
+    cohort: str  # "train" or "synthetic"
+    arm: str
+    times: tuple[float, ...]
+    survival: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """Everything the audit found, in a fixed order."""
+
+    findings: tuple[Finding, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    curves: tuple[Curve, ...] = ()
+
+
 class Endpoint(Protocol):
     """A clinical analysis, run alike on train, hold-out and synthetic cohorts."""
 

@@ -22,7 +22,7 @@ def epsilon(rho: float, delta: float) -> float:
     Canonne, Kamath and Steinke (NeurIPS 2020, proposition 12 and corollary 13).
 
     >>> round(epsilon(0.5, 1e-6), 2)
-    5.46
+    5.22
     """
     if rho == 0:
         return 0.0
