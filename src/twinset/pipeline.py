@@ -1,0 +1,247 @@
+"""The picture of DESIGN section 1 as one page of code. Read this first.
+
+    table ─► split ─► vault ─► generator ─► model ─► copies ─► rules ─► audit ─► gate ─► what may leave
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from twinset.audit.privacy.split import split
+from twinset.audit.run import run
+from twinset.core.cohort import Cohort
+from twinset.core.contracts import AuditResult, IntArray, Model, PairedModel, Rule, Trial
+from twinset.core.finding import Finding
+from twinset.core.schema import Schema
+from twinset.core.seeds import stream
+from twinset.dp.ledger import Ledger
+from twinset.dp.vault import Vault
+from twinset.errors import SchemaMismatch, TableUnreadable, collect
+from twinset.io.read import read_table
+from twinset.release.folder import Made
+from twinset.release.gate import Verdict, judge
+from twinset.release.policy import Policy
+from twinset.report.page import Page
+from twinset.rules.check import check
+from twinset.rules.enforce import enforce
+from twinset.rules.language import learn, parse
+from twinset.rules.ranges import schema_rules
+from twinset.study import Study, check_table
+
+Progress = Callable[[str], None]
+LIBRARIES = ("twinset", "numpy", "polars", "scikit-learn", "numba", "lifelines")
+
+
+@dataclass(frozen=True, repr=False)
+class Copy:
+    """One synthetic cohort after its rules, and what enforcing them took."""
+
+    cohort: Cohort
+    link: IntArray | None
+    n_redrawn: int
+
+
+def release(study: Study, *, progress: Progress | None = None) -> Made:
+    """Make the release that a study describes: data, audit, verdict, page. Nothing is written.
+
+    Deterministic: the same study, table and library versions give the same result, on any number of workers.
+    Raises the BadInput family for a table or study that cannot be used. A refusal is a result, not an error.
+    """
+    say = progress or _silent
+    say("reading the table")
+    cohort = read_cohort(study)
+    train, holdout = split(cohort, fraction=study.holdout.fraction, seed=study.holdout.seed)
+    rules = declared_rules(study, train)
+    endpoints = study.build_endpoints()
+    generator = study.build_generator()
+    ledger = Ledger(unit=study.data.unit)
+    say(f"fitting {study.generator.name} to {len(train):,} rows")
+    model = generator.fit(Vault(train, ledger), stream(study.seed, "fit"))
+    copies, results = [], []
+    for number in range(1, study.release.copies + 1):
+        which = f", copy {number} of {study.release.copies}" if study.release.copies > 1 else ""
+        say(f"drawing {study.release.n or len(train):,} synthetic rows{which}")
+        copies.append(draw(model, study.release.n or len(train), rules, seed=study.seed, number=number))
+        trial = Trial(
+            train.synthesised, copies[-1].cohort, holdout.synthesised, link=copies[-1].link, endpoints=endpoints, rules=rules, notes=imposed(generator, train.schema)
+        )
+        results.append(run(trial, seed=study.audit.seed, progress=say))
+    say("judging")
+    findings = [f for result in results for f in result.findings]
+    output_rules = check(rules, copies[0].cohort, what="the synthetic cohort")
+    verdict = judge(findings, output_rules, study.policy)
+    page = make_page(
+        study,
+        results[0],
+        verdict,
+        sizes=(len(train), len(holdout), len(copies[0].cohort)),
+        rules=(output_rules, check(rules, train.synthesised, what="the source")),
+        n_redrawn=sum(c.n_redrawn for c in copies),
+        ledger=ledger,
+    )
+    return Made(study_text(study), page, verdict, tuple(c.cohort for c in copies), tuple(results), release_text(study), study.release.format, study.release.label)
+
+
+def read_cohort(study: Study) -> Cohort:
+    """The table of a study, checked against its schema."""
+    data = study.data
+    frame = read_table(
+        study.table,
+        separator=data.separator,
+        decimal=data.decimal,
+        encoding=data.encoding,
+        sheet=data.sheet,
+        table=data.table,
+        missing=data.missing,
+    )
+    schema = study.schema_of_columns()
+    check_table(frame.columns, schema)
+    return conform(frame.select(schema.names), schema, where=study.data.path)
+
+
+def conform(frame: pl.DataFrame, schema: Schema, *, where: str) -> Cohort:
+    """The frame as a cohort of this schema. Raises where a column cannot be read as its declared kind."""
+    problems = []
+    for column in schema.synthesised:
+        dtype = frame[column.name].dtype
+        if column.kind in ("number", "integer") and not dtype.is_numeric() and dtype != pl.Null:
+            problems.append(f"column `{column.name}` is declared {column.kind} but holds text")
+        if column.kind in ("date", "datetime") and not dtype.is_temporal() and dtype != pl.Null:
+            problems.append(f"column `{column.name}` is declared {column.kind} but does not hold dates")
+        if column.kind == "integer" and dtype.is_float() and not _integral(frame[column.name]):
+            problems.append(f"column `{column.name}` is declared integer but holds fractions")
+    if problems:
+        raise SchemaMismatch(collect(problems), where=where, hint='correct `type` in the study file, or list the texts that mean missing under [data] missing = ["..."]')
+    if not len(schema.synthesised):
+        raise SchemaMismatch("no column is left to synthesise", where=where, hint="every column is an identifier or free text; correct the roles in the study file")
+    if frame.height < 2:
+        raise TableUnreadable(f"{frame.height} row{'s' if frame.height != 1 else ''}: too few to split into train and hold-out", where=where, hint="a release needs at least 2 patients, an honest one hundreds")
+    return Cohort(frame, schema)
+
+
+def declared_rules(study: Study, train: Cohort) -> tuple[Rule, ...]:
+    """The study's rules, their tables learnt from train where they need one, then the declared ranges."""
+    schema = train.schema.synthesised
+    parsed = [parse(r.rule, schema, name=r.name or f"R{i}") for i, r in enumerate(study.rules, start=1)]
+    return (*learn(parsed, train.synthesised), *schema_rules(schema))
+
+
+def draw(model: Model, n: int, rules: Sequence[Rule], *, seed: int, number: int) -> Copy:
+    """One copy of ``n`` rows with every rule kept; rows in random order, the link (if any) moved along."""
+    rng = stream(seed, "sample", number)
+    link: IntArray | None = None
+    if isinstance(model, PairedModel):
+        cohort, link = model.sample_paired(n, rng)
+        order = stream(seed, "shuffle", number).permutation(n)
+        cohort, link = cohort.take(order), link[order]
+    else:
+        cohort = model.sample(n, rng)
+    kept = enforce(cohort, rules, model.sample, stream(seed, "rules", number))
+    return Copy(kept.cohort, link if kept.n_redrawn == 0 else None, kept.n_redrawn)
+
+
+def imposed(generator: object, schema: Schema) -> dict[str, str]:
+    """What the generator holds fixed by construction (strata), for the report to call a constraint."""
+    strata = getattr(generator, "strata", ())
+    if strata == "auto" or strata is None:
+        strata = tuple(c.name for c in schema.with_role("arm"))
+    return {"strata": ", ".join(strata)} if strata else {}
+
+
+def make_page(
+    study: Study,
+    result: AuditResult,
+    verdict: Verdict,
+    *,
+    sizes: tuple[int, int, int],
+    rules: tuple[tuple[Finding, ...], tuple[Finding, ...]],
+    n_redrawn: int,
+    ledger: Ledger,
+) -> Page:
+    """The report's content, without markup."""
+    settings = {k: json.dumps(v) for k, v in (study.generator.model_extra or {}).items()}
+    n_train, n_holdout, n_synthetic = sizes
+    return Page(
+        title=study.name,
+        generator=study.generator.name,
+        settings=settings,
+        n_train=n_train,
+        n_holdout=n_holdout,
+        n_synthetic=n_synthetic,
+        copies=study.release.copies,
+        policy=study.policy.name,
+        audience=study.audience,
+        verdict=verdict.verdict if verdict.released or verdict.verdict != "pass" else "fail",
+        reasons=verdict.reasons,
+        settles=verdict.settles,
+        result=result,
+        limits=limits(study.policy),
+        rules=rules[0],
+        source_rules=rules[1],
+        n_redrawn=n_redrawn,
+        ledger=ledger.to_dict(),
+        provenance=provenance(study),
+        columns=tuple((c.name, c.kind, c.role) for c in study.schema_of_columns()),
+    )
+
+
+def limits(policy: Policy) -> dict[str, float]:
+    """The policy's limits by finding, for the charts."""
+    return {c.key: c.limit for c in policy.checks}
+
+
+def provenance(study: Study) -> dict[str, str]:
+    """What it takes to make the same bytes again: versions, seeds, hashes. No clock, no path, no machine name."""
+    return {
+        "study": hashlib.sha256(study_text(study).encode()).hexdigest(),
+        "table": file_hash(study.table) if study.table.is_file() else "not a file",
+        "seed": str(study.seed),
+        "hold-out seed": str(study.holdout.seed),
+        "audit seed": str(study.audit.seed),
+        "python": platform.python_version(),
+        **{name: version(name) for name in LIBRARIES},
+    }
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def study_text(study: Study) -> str:
+    """The resolved study, defaults and overrides included, as canonical JSON."""
+    return json.dumps(study.model_dump(mode="json", by_alias=True), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def release_text(study: Study) -> str:
+    """The study as the recipient may read it: no bounds, levels or missing codes that were read from the rows, no rule learnt there, no path."""
+    data: dict[str, Any] = study.model_dump(mode="json", by_alias=True)
+    for column in data["columns"].values():
+        if column["origin"] == "private":
+            column.update(low=None, high=None, levels=[], missing_codes=[])
+    data["data"] = {"unit": study.data.unit}
+    data["rules"] = [{"name": r.name} for r in study.rules]
+    data["endpoints"] = [{k: v for k, v in e.items() if k in ("kind", "name", "time", "event", "arm")} for e in data["endpoints"]]
+    return json.dumps(_pruned(data), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _pruned(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: _pruned(v) if isinstance(v, Mapping) else v for k, v in data.items() if v not in (None, [], "")}
+
+
+def _integral(series: pl.Series) -> bool:
+    return bool((series.drop_nulls() % 1 == 0).all())
+
+
+def _silent(_: str) -> None:
+    return None

@@ -1,0 +1,226 @@
+"""The release folder: ``release/`` may leave, ``custodian/`` must stay. Written beside and renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from twinset.core.cohort import Cohort
+from twinset.core.contracts import AuditResult, Comparison, Curve, Effect
+from twinset.core.finding import Finding
+from twinset.io.place import new_folder
+from twinset.io.write import write_table
+from twinset.release.gate import Verdict
+from twinset.report.page import Page, render
+
+
+@dataclass(frozen=True)
+class Made:
+    """Everything one run made, before anything is written."""
+
+    study: str  # the resolved study, JSON: custodian only
+    page: Page
+    verdict: Verdict
+    copies: tuple[Cohort, ...]
+    results: tuple[AuditResult, ...]  # one per copy
+    public_study: str  # without private bounds
+    format: str = "csv"
+    label: str = "synthetic_id"
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the release folder (or, refused, the custodian half alone) and give its path."""
+        return write(self, Path(folder), overwrite=overwrite)
+
+    def __repr__(self) -> str:
+        rows = f"{len(self.copies)} x {len(self.copies[0]):,} rows" if self.copies else "no rows"
+        return f"Release({self.page.title!r}, {self.page.generator}, {rows}, verdict = {self.verdict.verdict}, released = {self.verdict.released})"
+
+    def _repr_html_(self) -> str:
+        from twinset.report.notebook import findings_html
+
+        head = "Released" if self.verdict.released else "Not released"
+        return f"<p><strong>{head}</strong> ({self.verdict.verdict})</p>" + findings_html(self.results[0].findings)
+
+
+def write(made: Made, folder: Path, *, overwrite: bool = False) -> Path:
+    """Write both halves; where the policy refused, only ``custodian/``. Raises OutputProblem, leaving nothing half-written."""
+    with new_folder(folder, overwrite=overwrite) as temporary:
+        write_custodian(made, temporary / "custodian")
+        if made.verdict.released:
+            write_release(made, temporary / "release")
+    return folder
+
+
+def write_custodian(made: Made, folder: Path) -> None:
+    """Full report, findings, verdict, ledger, study: they were computed on real rows and must stay."""
+    folder.mkdir(parents=True)
+    findings = [f.to_dict() | ({"copy": i} if len(made.results) > 1 else {}) for i, r in enumerate(made.results, start=1) for f in (*r.findings, *made.page.rules)]
+    _json(folder / "findings.json", findings)
+    _json(folder / "verdict.json", made.verdict.to_dict())
+    _json(folder / "ledger.json", made.page.ledger)
+    _json(folder / "page.json", page_dict(made.page))
+    _text(folder / "study.json", made.study)
+    _text(folder / "report.html", render(made.page))
+    _text(folder / "README.txt", CUSTODIAN_README)
+
+
+def write_release(made: Made, folder: Path) -> None:
+    """Data, dictionary, README, study without private bounds, coarse verdict, checksums: what may leave."""
+    folder.mkdir(parents=True)
+    names = []
+    for number, cohort in enumerate(made.copies, start=1):
+        name = f"synthetic{'' if len(made.copies) == 1 else f'-{number}'}.{made.format}"
+        write_table(labelled(cohort.frame, made.label, number), folder / name)
+        names.append(name)
+    write_table(dictionary(made), folder / "data-dictionary.csv")
+    _json(folder / "verdict.json", made.verdict.to_dict(coarse=True))
+    _json(folder / "metadata.json", metadata(made, names))
+    _text(folder / "study.json", made.public_study)
+    _text(folder / "README.md", recipient_readme(made, names))
+    sums = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}" for p in sorted(folder.iterdir())]
+    _text(folder / "SHA256SUMS", "\n".join(sums) + "\n")
+
+
+def labelled(frame: pl.DataFrame, label: str, number: int) -> pl.DataFrame:
+    """The frame with a first column that marks every row as synthetic (``SYN-1-000001``), unless ``label`` is ""."""
+    if not label:
+        return frame
+    width = max(6, len(str(frame.height)))
+    name = label
+    while name in frame.columns:
+        name += "_"
+    marks = pl.Series(name, [f"SYN-{number}-{i:0{width}d}" for i in range(1, frame.height + 1)])
+    return pl.DataFrame([marks, *frame.get_columns()])
+
+
+def dictionary(made: Made) -> pl.DataFrame:
+    """One line per released column: name, type, role, description. No bounds or levels read from the rows."""
+    study = json.loads(made.public_study)["columns"]
+    rows = [
+        {
+            "column": c.name,
+            "type": c.kind,
+            "role": c.role,
+            "description": c.description,
+            "declared_levels": "; ".join(str(v) for v in study.get(c.name, {}).get("levels", [])),
+            "origin": "synthetic",
+        }
+        for c in made.copies[0].schema
+    ]
+    mark = {"column": made.label, "type": "text", "role": "", "description": "marks the row as synthetic", "declared_levels": "", "origin": "synthetic"}
+    return pl.DataFrame([mark, *rows] if made.label else rows)
+
+
+def metadata(made: Made, names: Sequence[str]) -> dict[str, Any]:
+    """Machine-readable label of the release."""
+    return {
+        "synthetic": True,
+        "title": made.page.title,
+        "generator": made.page.generator,
+        "copies": len(made.copies),
+        "rows_per_copy": len(made.copies[0]),
+        "files": list(names),
+        "differential_privacy": "none claimed" if made.page.ledger["rho"] == "infinite" else {"rho": made.page.ledger["rho"], "unit": made.page.ledger["unit"]},
+        "versions": {k: v for k, v in made.page.provenance.items() if k not in ("study", "table", "seed", "hold-out seed", "audit seed")},
+    }
+
+
+def recipient_readme(made: Made, names: Sequence[str]) -> str:
+    page = made.page
+    private = page.ledger["rho"] == "infinite"
+    claim = (
+        "No differential privacy is claimed: the generator saw the rows. Recognising a patient was attempted before release, and the policy's checks ended as in `verdict.json`; that is evidence, not a guarantee."
+        if private
+        else "The generator saw the rows only through noisy measurements; the certificate states the budget."
+    )
+    return README.format(
+        title=page.title,
+        files="\n".join(f"* `{n}`: {len(made.copies[0]):,} **synthetic** rows" for n in names),
+        generator=page.generator,
+        audience=page.audience,
+        label=f"Every row carries a mark in the column `{made.label}`." if made.label else "",
+        claim=claim,
+        copies=len(made.copies),
+    )
+
+
+def page_dict(page: Page) -> dict[str, Any]:
+    """The page as JSON-ready data; :func:`page_from` reads it back."""
+    data = asdict(page)
+    data["result"] = {
+        "findings": [f.to_dict() for f in page.result.findings],
+        "comparisons": [asdict(c) for c in page.result.comparisons],
+        "curves": [asdict(c) for c in page.result.curves],
+    }
+    data["rules"] = [f.to_dict() for f in page.rules]
+    data["source_rules"] = [f.to_dict() for f in page.source_rules]
+    return data
+
+
+def page_from(data: Mapping[str, Any]) -> Page:
+    """The page that :func:`page_dict` wrote."""
+    result = data["result"]
+    fields = dict(data)
+    fields["result"] = AuditResult(
+        tuple(Finding.from_dict(f) for f in result["findings"]), tuple(_comparison(c) for c in result["comparisons"]), tuple(_curve(c) for c in result["curves"])
+    )
+    for key in ("rules", "source_rules"):
+        fields[key] = tuple(Finding.from_dict(f) for f in data[key])
+    for key in ("reasons", "settles"):
+        fields[key] = tuple(data[key])
+    fields["columns"] = tuple((c[0], c[1], c[2]) for c in data["columns"])
+    return Page(**fields)
+
+
+def _comparison(data: Mapping[str, Any]) -> Comparison:
+    effects = {k: Effect(**data[k]) if data[k] else None for k in ("train", "synthetic", "holdout")}
+    return Comparison(**{**data, **effects})
+
+
+def _curve(data: Mapping[str, Any]) -> Curve:
+    return Curve(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+
+
+def _json(path: Path, data: object) -> None:
+    _text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+CUSTODIAN_README = """\
+This folder must stay with the custodian. Everything in it was computed on real patients:
+report.html (open it in a browser), findings.json, verdict.json, ledger.json, study.json
+(with private bounds), page.json (for `twinset report`). Only the folder `release`, where
+there is one, may leave.
+"""
+
+README = """\
+# {title}: a synthetic cohort
+
+**No row of these files is a patient.** They were drawn by a model (`{generator}`) that was fitted to real patients, for: {audience}.
+
+{files}
+* `data-dictionary.csv`: what each column is
+* `verdict.json`: how each check of the release policy ended
+* `study.json`: how the cohort was made, without anything read from the rows
+* `metadata.json`, `SHA256SUMS`: labels for machines, checksums
+
+{label}
+
+## What you may do with it
+Explore, write and test code, plan an analysis, teach. An estimate made here carries the model's error on top of sampling error:
+an interval computed as if these rows were patients is too narrow. With n real and k synthetic rows and {copies} copies, multiply
+the variance by (k/n + 1/{copies}) (Raab, Nowok and Dibben, 2016), and confirm what matters on the real data.
+
+## What it does not promise
+{claim}
+Do not try to recognise anyone, and do not remove the label.
+"""
