@@ -1,3 +1,18 @@
-"""Twinset: a table of real patients becomes a synthetic cohort that may be shared, and the evidence that says why."""
+"""Twinset: a table of real patients becomes a synthetic cohort that may be shared, and the evidence that says why.
+
+    import twinset
+    twin = twinset.synthesize(frame)                        # a frame of your own kind
+    made = twinset.release("study.toml", "out")             # data, audit, verdict, report
+    found = twinset.audit(train=a, holdout=b, synthetic=c)  # of any synthetic table
+
+The functions ``audit`` and ``release`` share their names with sub-packages; these are imported as usual
+(``from twinset.audit.run import run``).
+"""
+
+import twinset.audit
+import twinset.release
+from twinset.api import Audit, audit, check_generator, infer, load_study, plugins, release, synthesize
+from twinset.errors import TwinsetError
 
 __version__ = "0.1.0"
+__all__ = ["Audit", "TwinsetError", "__version__", "audit", "check_generator", "infer", "load_study", "plugins", "release", "synthesize"]

@@ -224,11 +224,13 @@ def study_text(study: Study) -> str:
 
 
 def release_text(study: Study) -> str:
-    """The study as the recipient may read it: no bounds, levels or missing codes that were read from the rows, no rule learnt there, no path."""
+    """The study as the recipient may read it: no bounds, levels, codes or rules that were read from the rows, no path, no seed."""
     data: dict[str, Any] = study.model_dump(mode="json", by_alias=True)
     for column in data["columns"].values():
         if column["origin"] == "private":
             column.update(low=None, high=None, levels=[], missing_codes=[])
+    for section in (data, data["holdout"], data["audit"]):
+        del section["seed"]  # whoever knows a seed and a fitted model can run it again
     data["data"] = {"unit": study.data.unit}
     data["rules"] = [{"name": r.name} for r in study.rules]
     data["endpoints"] = [{k: v for k, v in e.items() if k in ("kind", "name", "time", "event", "arm")} for e in data["endpoints"]]

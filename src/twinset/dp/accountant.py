@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from scipy.optimize import minimize_scalar
-
 from twinset.dp.events import Event
 
 
@@ -32,6 +30,8 @@ def epsilon(rho: float, delta: float) -> float:
     def at(log_excess: float) -> float:
         order = 1.0 + math.exp(log_excess)
         return order * rho + math.log1p(-1.0 / order) - (math.log(delta) + math.log(order)) / (order - 1.0)
+
+    from scipy.optimize import minimize_scalar
 
     best = minimize_scalar(at, bounds=(-12.0, 20.0), method="bounded", options={"xatol": 1e-9})
     return max(0.0, float(best.fun))

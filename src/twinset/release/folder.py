@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,10 +15,11 @@ import polars as pl
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import AuditResult, Comparison, Curve, Effect
 from twinset.core.finding import Finding
+from twinset.errors import BadInput
 from twinset.io.place import new_folder
 from twinset.io.write import write_table
 from twinset.release.gate import Verdict
-from twinset.report.page import Page, render
+from twinset.report.page import Page, render, render_compare
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,30 @@ def write_custodian(made: Made, folder: Path) -> None:
     _text(folder / "study.json", made.study)
     _text(folder / "report.html", render(made.page))
     _text(folder / "README.txt", CUSTODIAN_README)
+
+
+def write_audit(result: AuditResult, verdict: Verdict, page: Page, folder: Path) -> None:
+    """The custodian half for a table that somebody else made."""
+    folder.mkdir(parents=True)
+    _json(folder / "findings.json", [f.to_dict() for f in (*result.findings, *page.rules)])
+    _json(folder / "verdict.json", verdict.to_dict())
+    _json(folder / "page.json", page_dict(page))
+    _text(folder / "report.html", render(page))
+
+
+def write_compare(made: Sequence[Made], folder: Path) -> None:
+    """One page for several generators, and each one's findings."""
+    folder.mkdir(parents=True)
+    _text(folder / "compare.html", render_compare([m.page for m in made]))
+    _json(folder / "compare.json", [{"generator": m.page.generator, "verdict": m.verdict.to_dict(), "findings": [f.to_dict() for f in m.results[0].findings]} for m in made])
+
+
+def read_page(path: Path) -> Page:
+    """The page a run saved. Raises BadInput where there is none."""
+    try:
+        return page_from(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInput("no report can be made from here", where=str(path), hint="give a folder that `twinset release` or `twinset audit` wrote") from None
 
 
 def write_release(made: Made, folder: Path) -> None:
@@ -155,8 +181,8 @@ def page_dict(page: Page) -> dict[str, Any]:
     data = asdict(page)
     data["result"] = {
         "findings": [f.to_dict() for f in page.result.findings],
-        "comparisons": [asdict(c) for c in page.result.comparisons],
-        "curves": [asdict(c) for c in page.result.curves],
+        "comparisons": [_finite(asdict(c)) for c in page.result.comparisons],
+        "curves": [_finite(asdict(c)) for c in page.result.curves],
     }
     data["rules"] = [f.to_dict() for f in page.rules]
     data["source_rules"] = [f.to_dict() for f in page.source_rules]
@@ -179,12 +205,25 @@ def page_from(data: Mapping[str, Any]) -> Page:
 
 
 def _comparison(data: Mapping[str, Any]) -> Comparison:
-    effects = {k: Effect(**data[k]) if data[k] else None for k in ("train", "synthetic", "holdout")}
-    return Comparison(**{**data, **effects})
+    effects = {k: Effect(**_numbers(data[k])) if data[k] else None for k in ("train", "synthetic", "holdout")}
+    return Comparison(**{**_numbers(data, keep=("holdout",)), **effects})
 
 
 def _curve(data: Mapping[str, Any]) -> Curve:
-    return Curve(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+    return Curve(**{k: tuple(math.nan if x is None else x for x in v) if isinstance(v, list) else v for k, v in data.items()})
+
+
+def _finite(value: Any) -> Any:
+    """The same data with NaN and infinities as null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {k: _finite(v) for k, v in value.items()}
+    return [_finite(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def _numbers(data: Mapping[str, Any], *, keep: Sequence[str] = ()) -> dict[str, Any]:
+    return {k: math.nan if v is None and k not in keep else v for k, v in data.items()}
 
 
 def _json(path: Path, data: object) -> None:

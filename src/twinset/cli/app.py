@@ -1,0 +1,301 @@
+"""The command line: init, split, release, audit, compare, report, plugins, demo. Talk on stderr, results on stdout.
+
+Exit codes: 0 released (or done), 1 refused by the policy, 2 bad input, 3 budget spent, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Any, Optional
+
+import typer
+
+from twinset.errors import OutputProblem, TwinsetError
+
+app = typer.Typer(
+    name="twinset",
+    help="A table of real patients becomes a synthetic cohort that may be shared, and the evidence that says why.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Out = Annotated[Path, typer.Option("-o", "--out", help="folder to write; must not exist yet")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace the folder if it exists")]
+Sets = Annotated[Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="override any study key, e.g. generator.leaf=10; repeatable")]  # noqa: UP045
+AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON and nothing else")]
+StudyFile = Annotated[Path, typer.Argument(help="the study file", metavar="STUDY")]
+Table = Annotated[Path, typer.Argument(help="CSV, Parquet, Excel, SAS, SPSS, Stata or DuckDB file", metavar="TABLE")]
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="print the version and exit")] = False) -> None:
+    """A table of real patients becomes a synthetic cohort that may be shared, and the evidence that says why."""
+    if version:
+        from twinset import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def init(
+    table: Table,
+    out: Annotated[Path, typer.Option("-o", "--out", help="where to write the draft")] = Path("study.toml"),
+    overwrite: Overwrite = False,
+    missing: Annotated[Optional[list[str]], typer.Option("--missing", help="a text that means missing; repeatable")] = None,  # noqa: UP045
+    sheet: Annotated[Optional[str], typer.Option("--sheet", help="Excel: which sheet")] = None,  # noqa: UP045
+    db_table: Annotated[Optional[str], typer.Option("--table", help="DuckDB: which table")] = None,  # noqa: UP045
+) -> None:
+    """Draft a study file for a table: kinds, roles, bounds, identifiers, rules, endpoints. Read it before you use it."""
+    from twinset.draft import draft
+    from twinset.io.place import new_file
+    from twinset.study import json_schema
+
+    _free(out, overwrite)
+    text = draft(table, out=out, missing=tuple(missing or ()), sheet=sheet, table=db_table)
+    with new_file(out) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+    schema = out.with_name("study.schema.json")
+    if not schema.exists():
+        with new_file(schema) as temporary:
+            temporary.write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
+    _say(f"wrote {out}: read it, correct it, then run `twinset release {out} -o release`")
+
+
+@app.command()
+def split(
+    table: Table,
+    out: Out,
+    fraction: Annotated[float, typer.Option(help="share of patients held out", min=0.01, max=0.9)] = 0.3,
+    seed: Annotated[int, typer.Option(help="which split")] = 0,
+    unit: Annotated[str, typer.Option(help='"row", or the column that names the patient')] = "row",
+    overwrite: Overwrite = False,
+) -> None:
+    """Split a table into train and hold-out, by patient: for generators that live elsewhere."""
+    from twinset.audit.privacy.split import split as halves
+    from twinset.core.cohort import Cohort
+    from twinset.errors import SchemaMismatch
+    from twinset.io.infer import infer_schema
+    from twinset.io.place import new_folder
+    from twinset.io.read import read_table
+    from twinset.io.write import write_table
+
+    frame = read_table(table)
+    if unit != "row" and unit not in frame.columns:
+        raise SchemaMismatch("the table has no such patient column", where="--unit", hint="name a column of the table, or leave it out")
+    train, holdout = halves(Cohort(frame, infer_schema(frame, unit="" if unit == "row" else unit)), fraction=fraction, seed=seed)
+    with new_folder(out, overwrite=overwrite) as temporary:
+        write_table(train.frame, temporary / "train.csv")
+        write_table(holdout.frame, temporary / "holdout.csv")
+    _say(f"wrote {out}/train.csv ({len(train):,} rows) and {out}/holdout.csv ({len(holdout):,} rows)")
+
+
+@app.command()
+def release(
+    study: StudyFile,
+    out: Out,
+    generator: Annotated[Optional[str], typer.Option("--generator", "-g", help="instead of the study's")] = None,  # noqa: UP045
+    sets: Sets = None,
+    seed: Annotated[Optional[int], typer.Option(help="instead of the study's")] = None,  # noqa: UP045
+    n: Annotated[Optional[int], typer.Option("--n", help="rows of each copy", min=1)] = None,  # noqa: UP045
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the synthetic cohort of a study, audit it, and release it or refuse with reasons."""
+    from twinset.pipeline import release as make
+    from twinset.study import load
+
+    _free(out, overwrite)
+    loaded = load(study, overrides=_overrides(sets, generator=generator, seed=seed, n=n))
+    _make(make, loaded, out, overwrite=overwrite, as_json=as_json)
+
+
+@app.command()
+def audit(
+    train: Annotated[Path, typer.Option(help="the rows the generator saw")],
+    synthetic: Annotated[Path, typer.Option(help="the table to judge")],
+    out: Out,
+    holdout: Annotated[Optional[Path], typer.Option(help="patients the generator never saw")] = None,  # noqa: UP045
+    study: Annotated[Optional[Path], typer.Option(help="brings schema, rules, endpoints and policy")] = None,  # noqa: UP045
+    sets: Sets = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a synthetic table that anyone made. Exit code 1 where the policy would refuse it."""
+    from twinset.cli.show import progress
+    from twinset.examine import examine
+    from twinset.io.place import new_folder
+    from twinset.io.read import read_table
+    from twinset.release.folder import write_audit
+    from twinset.study import load
+
+    _free(out, overwrite)
+    loaded = load(study, overrides=sets or ()) if study else None
+    options: dict[str, Any] = {} if loaded is None else loaded.data.model_dump(exclude={"path", "unit"})
+    frames = [None if p is None else read_table(p, **options) for p in (train, holdout, synthetic)]
+    with progress(quiet=as_json) as say:
+        result, verdict, page = examine(frames[0], frames[1], frames[2], study=loaded, progress=say)
+    with new_folder(out, overwrite=overwrite) as temporary:
+        write_audit(result, verdict, page, temporary / "custodian")
+    _finish(page, verdict.to_dict(), released=verdict.released, out=out, as_json=as_json)
+
+
+@app.command()
+def compare(
+    study: StudyFile,
+    out: Out,
+    generator: Annotated[Optional[list[str]], typer.Option("--generator", "-g", help="repeatable; default: trees, avatars, independent")] = None,  # noqa: UP045
+    sets: Sets = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Several generators side by side on one page. Nothing is released: choosing by looking is a look, and stays inside."""
+    from twinset.cli.show import progress
+    from twinset.io.place import new_folder
+    from twinset.pipeline import release as make
+    from twinset.release.folder import write_compare
+    from twinset.study import load
+
+    _free(out, overwrite)
+    names = generator or ["trees", "avatars", "independent"]
+    studies = [load(study, overrides=[*(sets or ()), f"generator={{name={json.dumps(name)}}}"]) for name in names]
+    made = []
+    with progress(quiet=as_json) as say:
+        for name, one in zip(names, studies, strict=True):
+            made.append(make(one, progress=lambda text, name=name: say(f"{name}: {text}")))  # type: ignore[misc]
+    with new_folder(out, overwrite=overwrite) as temporary:
+        write_compare(made, temporary / "custodian")
+    if as_json:
+        print(json.dumps([{"generator": m.page.generator, **m.verdict.to_dict()} for m in made], indent=2, ensure_ascii=False))
+    else:
+        _say(f"wrote {out}/custodian/compare.html: {', '.join(f'{m.page.generator} {m.verdict.verdict}' for m in made)}")
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="a folder that `release` or `audit` wrote")]) -> None:
+    """Write a folder's report again from its findings, with this version's words and charts."""
+    from twinset.io.place import new_file
+    from twinset.release.folder import read_page
+    from twinset.report.page import render
+
+    page = read_page(folder / "custodian" / "page.json")
+    with new_file(folder / "custodian" / "report.html") as temporary:
+        temporary.write_text(render(page), encoding="utf-8", newline="\n")
+    _say(f"wrote {folder}/custodian/report.html")
+
+
+@app.command()
+def plugins(as_json: AsJson = False) -> None:
+    """List what is installed: generators, metrics, attacks, endpoints."""
+    from twinset.api import plugins as listed
+
+    found = {kind: list(names) for kind, names in listed().items()}
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    for kind, names in found.items():
+        print(f"{kind}: {', '.join(names)}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="folder to write; must not exist yet")] = Path("demo"),
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Release a synthetic twin of ACTG 175, a trial of 2,139 patients that ships with lifelines."""
+    from twinset.demo import write_demo
+    from twinset.pipeline import release as make
+    from twinset.study import load
+
+    _free(folder, overwrite)
+    study = write_demo(folder, overwrite=overwrite)
+    _make(make, load(study), folder / "twin", overwrite=overwrite, as_json=as_json)
+
+
+def main() -> None:
+    """Run the command line; our own errors become a message, a hint and an exit code."""
+    sys.excepthook = _crash
+    try:
+        app()
+    except TwinsetError as error:
+        _stop(error)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else "input or output failed"
+        _stop(OutputProblem(reason.lower(), hint="check the disk, the path and your permissions; nothing was left half-written"))
+    except KeyboardInterrupt:
+        _say("interrupted: nothing was left half-written")
+        raise SystemExit(130) from None
+
+
+def _make(make: Any, study: Any, out: Path, *, overwrite: bool, as_json: bool) -> None:
+    from twinset.cli.show import progress
+
+    with progress(quiet=as_json) as say:
+        made = make(study, progress=say)
+        say("writing")
+        made.save(out, overwrite=overwrite)
+    _finish(made.page, made.verdict.to_dict(), released=made.verdict.released, out=out, as_json=as_json)
+
+
+def _finish(page: Any, verdict: dict[str, Any], *, released: bool, out: Path, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({**verdict, "folder": str(out)}, indent=2, ensure_ascii=False))
+    else:
+        from twinset.cli.show import show_result
+
+        show_result(page, out)
+    if not released:
+        raise typer.Exit(1)
+
+
+def _overrides(sets: list[str] | None, *, generator: str | None, seed: int | None, n: int | None) -> list[str]:
+    """``--generator`` replaces the study's generator and its settings; ``--set`` comes after it."""
+    own = []
+    if generator is not None:
+        own.append(f"generator={{name={json.dumps(generator)}}}")
+    if seed is not None:
+        own.append(f"seed={seed}")
+    if n is not None:
+        own.append(f"release.n={n}")
+    return [*own, *(sets or ())]
+
+
+def _free(path: Path, overwrite: bool) -> None:
+    """Say no before the work, not after it."""
+    if path.exists() and not overwrite:
+        raise OutputProblem("it exists already", where=str(path), hint="choose another name, or add --overwrite")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _stop(error: TwinsetError) -> None:
+    from twinset.cli.show import show_error
+
+    show_error(error)
+    raise SystemExit(error.exit_code) from None
+
+
+def _crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """An unexpected error, without its message: libraries quote cell values in theirs."""
+    import traceback
+
+    if os.environ.get("TWINSET_DEBUG"):
+        sys.__excepthook__(kind, error, trace)
+        return
+    ours = [f for f in traceback.extract_tb(trace) if "twinset" in f.filename]
+    place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
+    _say(f"error: unexpected {kind.__name__}{place}; its message is withheld because it may quote the data")
+    _say("hint: this is a fault of twinset; report the line above, or look yourself with TWINSET_DEBUG=1")
+
+
+if __name__ == "__main__":
+    main()
