@@ -1,0 +1,185 @@
+"""Data frames of any common kind in, the same kind back. Works without pyarrow."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import polars as pl
+from narwhals import dependencies as known
+
+from twinset.errors import BadInput
+
+HINT = "give a polars, pandas or pyarrow table"
+
+
+def to_polars(frame: Any) -> pl.DataFrame:
+    """A polars frame of the same cells. NaN becomes null; categories become their values; pandas' index is left behind.
+
+    Takes polars (eager or lazy), pandas and pyarrow tables. Raises BadInput for anything else and for columns that share a name.
+    """
+    if known.is_polars_dataframe(frame):
+        return frame
+    if known.is_polars_lazyframe(frame):
+        collected: pl.DataFrame = frame.collect()
+        return collected
+    if known.is_pandas_dataframe(frame):
+        return _from_pandas(frame)
+    if known.is_pyarrow_table(frame):
+        _unique(frame.column_names)
+        return pl.DataFrame(pl.from_arrow(frame))
+    raise BadInput("this is not a data frame we know", where=type(frame).__name__, hint=HINT)
+
+
+def back(frame: pl.DataFrame, like: Any) -> Any:
+    """``frame`` as the kind of table that ``like`` is, with ``like``'s column types where they can hold the cells.
+
+    In pandas, whole numbers and booleans with gaps get nullable types, and the index counts from 0. Raises BadInput for an unknown kind.
+    """
+    if known.is_polars_dataframe(like):
+        return frame
+    if known.is_polars_lazyframe(like):
+        return frame.lazy()
+    if known.is_pandas_dataframe(like):
+        return _to_pandas(frame, like)
+    if known.is_pyarrow_table(like):
+        return _to_arrow(frame, like)
+    raise BadInput("this is not a data frame we know", where=type(like).__name__, hint=HINT)
+
+
+def _unique(names: list[Any]) -> None:
+    if len({str(n) for n in names}) != len(names):
+        raise BadInput("two columns share a name", hint="give every column a name of its own")
+
+
+def _from_pandas(frame: Any) -> pl.DataFrame:
+    _unique(list(frame.columns))
+    return pl.DataFrame([_series_in(str(name), frame.iloc[:, i]) for i, name in enumerate(frame.columns)])
+
+
+def _series_in(name: str, series: Any) -> pl.Series:
+    import pandas as pd
+
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        levels = _series_in(name, pd.Series(dtype.categories))
+        codes = pl.Series(name, series.cat.codes.to_numpy().astype(np.int64))
+        return levels.gather(codes.replace(-1, None)).alias(name) if len(levels) else pl.Series(name, [None] * len(series), dtype=pl.String)
+    gaps = series.isna().to_numpy()
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        series, dtype = series.dt.tz_convert("UTC").dt.tz_localize(None), np.dtype("M8[ns]")
+    kind = getattr(dtype, "kind", "O")
+    if kind == "M":
+        return _dates_in(name, series.to_numpy().astype("M8[us]"), gaps)
+    if kind == "m":
+        return pl.Series(name, series.dt.total_seconds().to_numpy(dtype=np.float64)).fill_nan(None)
+    if kind in "biuf":
+        plain = getattr(dtype, "numpy_dtype", dtype)
+        values = series.to_numpy(dtype=plain, na_value=plain.type(0)) if gaps.any() else series.to_numpy(dtype=plain)
+        return _gapped(pl.Series(name, np.ascontiguousarray(values)), gaps)
+    return _objects_in(name, series, gaps)
+
+
+def _dates_in(name: str, values: np.ndarray, gaps: np.ndarray) -> pl.Series:
+    """Datetimes, as dates where no time of day occurs (pandas has no dates of its own)."""
+    stamps = _gapped(pl.Series(name, np.where(gaps, np.int64(0), values.astype(np.int64))), gaps).cast(pl.Datetime("us"))
+    midnight = bool((stamps.drop_nulls().dt.time() == dt.time()).all())
+    return stamps.cast(pl.Date) if midnight and not gaps.all() else stamps
+
+
+def _objects_in(name: str, series: Any, gaps: np.ndarray) -> pl.Series:
+    cells = [None if gap else cell for cell, gap in zip(series.tolist(), gaps.tolist(), strict=True)]
+    kinds = {type(c) for c in cells if c is not None}
+    if all(issubclass(k, str) for k in kinds):
+        return pl.Series(name, cells, dtype=pl.String)
+    if kinds in ({bool}, {np.bool_}):
+        return pl.Series(name, cells, dtype=pl.Boolean)
+    if all(issubclass(k, (int, np.integer)) and k is not bool for k in kinds) and all(c is None or -(2**63) <= c < 2**63 for c in cells):
+        return pl.Series(name, cells, dtype=pl.Int64)
+    if all(issubclass(k, (int, float, np.integer, np.floating)) and k is not bool for k in kinds):
+        return pl.Series(name, [None if c is None else float(c) for c in cells], dtype=pl.Float64)
+    if kinds == {dt.date}:
+        return pl.Series(name, cells, dtype=pl.Date)
+    if all(issubclass(k, dt.datetime) for k in kinds):
+        return pl.Series(name, cells, dtype=pl.Datetime("us"))
+    return pl.Series(name, [None if c is None else str(c) for c in cells], dtype=pl.String)
+
+
+def _gapped(series: pl.Series, gaps: np.ndarray) -> pl.Series:
+    if not gaps.any():
+        return series
+    return series.to_frame().select(pl.when(pl.Series(~gaps)).then(pl.col(series.name)).alias(series.name)).to_series()
+
+
+def _to_pandas(frame: pl.DataFrame, like: Any) -> Any:
+    import pandas as pd
+
+    names = {str(n): (n, like.iloc[:, i].dtype) for i, n in enumerate(like.columns)}
+    columns = {}
+    for name in frame.columns:
+        original, dtype = names.get(name, (name, None))
+        columns[original] = _retyped(_series_out(frame[name]), dtype)
+    return pd.DataFrame(columns, index=pd.RangeIndex(frame.height))
+
+
+def _series_out(series: pl.Series) -> Any:
+    """A pandas series without pyarrow: numpy where there are no gaps, nullable types where there are."""
+    import pandas as pd
+
+    dtype, gaps = series.dtype, series.is_null().to_numpy()
+    if dtype == pl.Boolean:
+        values = series.fill_null(False).to_numpy(allow_copy=True)
+        return pd.Series(pd.arrays.BooleanArray(values.copy(), gaps.copy())) if gaps.any() else pd.Series(values)
+    if dtype.is_integer():
+        values = series.fill_null(0).to_numpy(allow_copy=True)
+        return pd.Series(pd.arrays.IntegerArray(values.copy(), gaps.copy())) if gaps.any() else pd.Series(values.copy())
+    if dtype.is_float():
+        return pd.Series(series.fill_null(float("nan")).to_numpy().copy())
+    if dtype in (pl.Date, pl.Datetime):
+        stamps = series.cast(pl.Datetime("us")).to_physical().fill_null(0).to_numpy().astype("M8[us]").copy()
+        stamps[gaps] = np.datetime64("NaT")
+        return pd.Series(stamps.astype("M8[ns]") if _fits_ns(stamps) else stamps)
+    return pd.Series(series.to_list(), dtype=object)
+
+
+def _fits_ns(stamps: np.ndarray) -> bool:
+    seen = stamps[~np.isnat(stamps)]
+    return not seen.size or bool(seen.min() > np.datetime64("1678-01-01") and seen.max() < np.datetime64("2262-01-01"))
+
+
+def _retyped(series: Any, dtype: Any) -> Any:
+    """The series as ``dtype`` where that loses nothing; else as it is."""
+    import pandas as pd
+
+    if dtype is None or series.dtype == dtype:
+        return series
+    if isinstance(dtype, pd.CategoricalDtype):
+        seen = set(series.dropna())
+        kept = [c for c in dtype.categories if c in seen]
+        return pd.Series(pd.Categorical(series, categories=kept, ordered=dtype.ordered)) if len(kept) == len(seen) else series
+    if isinstance(dtype, pd.DatetimeTZDtype) and getattr(series.dtype, "kind", "") == "M":
+        return series.dt.tz_localize("UTC").dt.tz_convert(dtype.tz).astype(dtype)
+    if getattr(dtype, "kind", "O") == "m":
+        return pd.to_timedelta(series, unit="s")
+    try:
+        made = series.astype(dtype)
+    except (TypeError, ValueError, OverflowError):
+        return series
+    lost = made.isna() != series.isna()
+    return series if bool(lost.any()) else made
+
+
+def _to_arrow(frame: pl.DataFrame, like: Any) -> Any:
+    import pyarrow as pa
+
+    made = frame.to_arrow()
+    for i, name in enumerate(made.column_names):
+        if name not in like.column_names or pa.types.is_dictionary(like.schema.field(name).type):
+            continue
+        try:
+            column = made.column(i).cast(like.schema.field(name).type)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            continue
+        made = made.set_column(i, name, column)
+    return made
