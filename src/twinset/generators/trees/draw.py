@@ -1,0 +1,110 @@
+"""Drawing (numba): rows fall to their leaves, leaves deal out their donors evenly."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from twinset.core.contracts import IntArray
+from twinset.generators.trees.grow import CUT, END, FEATURE, LEFT, PARENT, RIGHT, START
+
+SWAPS = 12
+PICKS = 24
+
+
+@njit(cache=True, nogil=True)
+def descend(nodes: IntArray, cells: IntArray, n: int) -> IntArray:
+    """The leaf each of n rows falls to, int32 (n,). ``cells``: uint8 (columns, n)."""
+    leaf_of = np.zeros(n, np.int32)
+    for i in range(n):
+        node = 0
+        while nodes[node, FEATURE] >= 0:
+            node = nodes[node, LEFT] if cells[nodes[node, FEATURE], i] <= nodes[node, CUT] else nodes[node, RIGHT]
+        leaf_of[i] = node
+    return leaf_of
+
+
+@njit(cache=True, nogil=True)
+def _next(state: IntArray) -> float:
+    """Uniform on [0, 1) (splitmix64)."""
+    state[0] += np.uint64(0x9E3779B97F4A7C15)
+    z = state[0]
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    return (z >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+
+
+@njit(cache=True, nogil=True)
+def _given(gave: IntArray, donor: int) -> bool:
+    """Whether this person already gave a value to the row."""
+    for g in gave:  # noqa: SIM110 - compiled
+        if g == donor:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _elsewhere(nodes, node, donors, gave, state):  # type: ignore[no-untyped-def]
+    """A donor of the leaf who has not given yet, else of its parent, and so on; anybody if all have."""
+    donor = donors[nodes[node, START]]
+    while node >= 0:
+        start, m = nodes[node, START], nodes[node, END] - nodes[node, START]
+        for _ in range(PICKS):
+            donor = donors[start + int(_next(state) * m)]
+            if not _given(gave, donor):
+                return donor
+        node = nodes[node, PARENT]
+    return donor
+
+
+@njit(cache=True, nogil=True)
+def deal(nodes, leaf_of, donors, ranks, given, slot, seed):  # type: ignore[no-untyped-def]
+    """Donors of one column for n rows, int32 (n,).
+
+    The k rows of a leaf with m donors take donors floor((i + u) m / k) of the leaf sorted by value, in random assignment:
+    every donor serves floor or ceil of k/m rows. Nobody gives one row two values: swap within the leaf, else another donor of the leaf,
+    else of its parent. Where all donors of a leaf hold the same value the question does not arise.
+    ``given``: int32 (n, slots), who gave so far (-1: nobody); written at ``slot``.
+    """
+    n = leaf_of.size
+    state = np.array([seed], np.uint64)
+    begin = np.zeros(nodes.shape[0] + 1, np.int64)
+    for i in range(n):
+        begin[leaf_of[i] + 1] += 1
+    for node in range(nodes.shape[0]):
+        begin[node + 1] += begin[node]
+    at, rows = begin[:-1].copy(), np.empty(n, np.int32)
+    for i in range(n):
+        rows[at[leaf_of[i]]] = i
+        at[leaf_of[i]] += 1
+    chosen = np.empty(n, np.int32)
+    for node in range(nodes.shape[0]):
+        k, start, m = begin[node + 1] - begin[node], nodes[node, START], nodes[node, END] - nodes[node, START]
+        if k == 0:
+            continue
+        mine, u = rows[begin[node] : begin[node + 1]], _next(state)
+        for i in range(k - 1, 0, -1):
+            j = int(_next(state) * (i + 1))
+            mine[i], mine[j] = mine[j], mine[i]
+        for i in range(k):
+            chosen[mine[i]] = donors[start + min(m - 1, int((i + u) * m / k))]
+        if ranks[donors[start]] == ranks[donors[start + m - 1]]:
+            given[mine, slot] = -1
+            continue
+        for i in range(k):
+            row = mine[i]
+            if not _given(given[row], chosen[row]):
+                continue
+            swapped = False
+            for _ in range(SWAPS):
+                other = mine[int(_next(state) * k)]
+                if not _given(given[row], chosen[other]) and not _given(given[other], chosen[row]):
+                    chosen[row], chosen[other] = chosen[other], chosen[row]
+                    swapped = True
+                    break
+            if not swapped:
+                chosen[row] = _elsewhere(nodes, node, donors, given[row], state)
+        for i in range(k):
+            given[mine[i], slot] = chosen[mine[i]]
+    return chosen

@@ -1,0 +1,135 @@
+"""One tree a column: fitting them in visit order, and drawing rows from them in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from twinset.coding.columns import Coded, Codes, Numbers
+from twinset.core.contracts import IntArray
+from twinset.core.seeds import Rng
+from twinset.generators.trees.codes import N_CELLS, N_LEVEL_CLASSES, Cells, Target, cells_of, merge_levels, target_of
+from twinset.generators.trees.draw import deal, descend
+from twinset.generators.trees.grow import arrange, grow, reorder
+from twinset.generators.trees.smooth import Window, window_of
+
+SLOTS = 64
+
+
+@dataclass(frozen=True, repr=False)
+class Plan:
+    """What the fit was told: the visit order, the predictors of each step, and the stopping rule."""
+
+    order: tuple[int, ...]
+    predictors: tuple[tuple[int, ...], ...]
+    leaf: int
+    gain: float
+    smooth: bool
+
+
+@dataclass(frozen=True, repr=False)
+class Step:
+    """One column: its donors' values, its tree, and how to code it for the columns after it."""
+
+    train: Coded
+    ranks: IntArray
+    cells: Cells
+    window: Window | None
+    nodes: IntArray
+    donors: IntArray
+    nominal: IntArray
+    tables: IntArray
+
+
+@dataclass(frozen=True, repr=False)
+class Board:
+    """The cells of all columns so far: ``raw`` int16 (steps, n) as coded, ``work`` uint8 (steps, n) as the current tree sees them."""
+
+    raw: IntArray
+    work: IntArray
+
+    @staticmethod
+    def empty(n_steps: int, n: int) -> Board:
+        return Board(np.zeros((n_steps, n), dtype=np.int16), np.zeros((n_steps, n), dtype=np.uint8))
+
+    def put(self, step: int, cells: Cells, coded: Coded) -> None:
+        self.raw[step] = cells.place(coded)
+        self.work[step] = self.raw[step]
+
+    def recode(self, nominal: IntArray, tables: IntArray) -> None:
+        for a, f in enumerate(nominal):
+            np.take(tables[a], self.raw[f], out=self.work[f])
+
+
+def fit_steps(coded: Sequence[Coded], targets: Sequence[Target], cells: Sequence[Cells], plan: Plan) -> tuple[Step, ...]:
+    """A tree for every column, in visit order (``coded``, ``targets`` and ``cells`` in the table's order)."""
+    n = len(targets[0].ranks)
+    board, widths = Board.empty(len(plan.order), n), np.array([cells[i].size for i in plan.order], dtype=np.int64)
+    steps = []
+    for k, i in enumerate(plan.order):
+        target = _refined(coded[i], targets[i], board, widths, plan.predictors[k])
+        steps.append(_fit_one(coded[i], target, [cells[j] for j in plan.order[:k]], board, widths, plan, k, cells[i]))
+        board.put(k, cells[i], coded[i])
+    return tuple(steps)
+
+
+def _fit_one(coded: Coded, target: Target, earlier: Sequence[Cells], board: Board, widths: IntArray, plan: Plan, k: int, mine: Cells) -> Step:
+    features = np.array(plan.predictors[k], dtype=np.int64)
+    nominal = np.array([f for f in features if earlier[f].nominal], dtype=np.int64)
+    sizes = widths.copy()
+    tables = np.zeros((len(nominal), int(widths[nominal].max(initial=1))), dtype=np.uint8)
+    if len(nominal):
+        reorder(board.raw, widths, nominal, target.classes, target.n_classes, tables, sizes, N_CELLS)
+        board.recode(nominal, tables)
+    nodes, rows = grow(board.work, sizes, features, target.classes, target.n_classes, target.ordinal, plan.leaf, float(plan.gain))
+    donors = arrange(nodes, rows, target.by_value)
+    window = window_of(coded) if plan.smooth and isinstance(coded, Numbers) else None
+    return Step(coded, target.ranks, mine, window, nodes, donors, nominal, tables)
+
+
+def _refined(coded: Coded, target: Target, board: Board, widths: IntArray, predictors: Sequence[int]) -> Target:
+    """Finer classes for a category of many levels, sorted by their profile against the best-filled earlier column."""
+    if not isinstance(coded, Codes) or len(coded.levels) <= N_LEVEL_CLASSES:
+        return target
+    usable = [f for f in predictors if widths[f] <= N_CELLS]
+    beside = max(usable, key=lambda f: (_spread(board.raw[f]), f), default=None)
+    if beside is None:
+        return target
+    return merge_levels(coded, target, board.raw[beside], int(widths[beside]))
+
+
+def _spread(raw: IntArray) -> float:
+    """How many cells are in use, effectively."""
+    shares = np.bincount(raw) / max(len(raw), 1)
+    return float(1 / (shares**2).sum())
+
+
+def draw_steps(steps: Sequence[Step], n: int, rng: Rng, fixed: Sequence[Coded] = ()) -> list[Coded]:
+    """``n`` rows, coded, in visit order. ``fixed``: the first columns, where they are given rather than drawn."""
+    board = Board.empty(len(steps), n)
+    given = np.full((n, min(SLOTS, len(steps))), -1, dtype=np.int32)
+    drawn: list[Coded] = []
+    for k, step in enumerate(steps):
+        if k < len(fixed):
+            coded = fixed[k]
+        else:
+            board.recode(step.nominal, step.tables)
+            leaf_of = descend(step.nodes, board.work, n)
+            seed = rng.integers(0, 2**63, dtype=np.uint64)
+            donors = deal(step.nodes, leaf_of, step.donors, step.ranks, given, k % given.shape[1], seed)
+            coded = _values(step, donors, rng)
+        board.put(k, step.cells, coded)
+        drawn.append(coded)
+    return drawn
+
+
+def _values(step: Step, donors: IntArray, rng: Rng) -> Coded:
+    train = step.train
+    if isinstance(train, Codes):
+        return replace(train, codes=train.codes[donors])
+    values = train.values[donors]
+    if step.window is not None:
+        values = step.window.blur(values, rng)
+    return replace(train, values=values, gaps=train.gaps[donors])
