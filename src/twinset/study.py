@@ -81,6 +81,9 @@ class ColumnPart(Part):
     description: str = ""
     identifier: str = ""
 
+    def __repr__(self) -> str:
+        return f"ColumnPart({self.kind}, {self.origin})"
+
 
 class RulePart(Part):
     """Something that must hold in every row."""
@@ -118,6 +121,9 @@ class Study(Part):
     audit: AuditPlan = AuditPlan()
     policy: Policy = Policy()
     folder: Path = Field(Path(), exclude=True, description="where the study file lies (not a key of the file)")
+
+    def __repr__(self) -> str:  # bounds and levels may be private
+        return f"Study({self.name!r}, {len(self.columns)} columns, generator = {self.generator.name})"
 
     @property
     def table(self) -> Path:

@@ -80,6 +80,8 @@ def _judge_one(check: Check, findings: Sequence[Finding], policy: Policy) -> Jud
         return Judged(check, "pass", f"{label}: not shown, {figure}")
     if (worst.high - worst.low) / 2 > policy.power:
         return Judged(check, "not measured", f"{label}: too few patients to tell, {figure}")
+    if sign * worst.value > limit:
+        return Judged(check, "fail", f"{label}: beyond the limit, {figure}")
     if bad > limit:
         return Judged(check, "inconclusive", f"{label}: cannot be ruled out, {figure}")
     return Judged(check, "pass", f"{label}: within the policy, {figure}")
