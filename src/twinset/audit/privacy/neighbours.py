@@ -1,0 +1,171 @@
+"""Exact nearest neighbours in tables of mixed type, at one byte a cell.
+
+The distance between two patients is the sum over columns of: |difference| of numbers, scaled so that the middle 99 % of
+the column spans 1 and clipped there (one outlier may not squash a column); 1 where categories differ; where a number is
+missing, 0 if the other is missing in the same way, else 1. That is Gower's (1971) L1 distance times the number of columns.
+
+Bytes give a lower bound for whole blocks of rows at once; only rows whose bound could still win are measured exactly. No table of
+all pairs is ever held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numba import njit
+
+from twinset.coding.columns import Coded, Numbers, encode
+from twinset.core.cohort import Cohort
+from twinset.core.contracts import FloatArray, IntArray
+from twinset.errors import SchemaMismatch
+
+BLOCK = 2048
+GAP = 255
+TAIL = 0.005
+
+
+@dataclass(frozen=True, repr=False)
+class Points:
+    """Patients as points: ``codes`` uint8 (d, n) for the bound, ``cells`` float32 (n, d) for the exact distance.
+
+    A cell is a number on the clipped scale 0..1, -1 - j for a gap of kind j, or a category's code. ``unit`` is what a
+    distance of 1 is in code steps; ``is_number`` bool (d,).
+    """
+
+    codes: np.ndarray
+    cells: np.ndarray
+    is_number: np.ndarray
+    unit: int
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def take(self, rows: IntArray) -> Points:
+        return Points(np.ascontiguousarray(self.codes[:, rows]), self.cells[rows], self.is_number, self.unit)
+
+
+def stacked(cohorts: Sequence[Cohort]) -> Cohort:
+    """Cohorts of one schema one below the other; integers and floats meet in floats.
+
+    Raises SchemaMismatch where their columns cannot be brought to one type.
+    """
+    schema = cohorts[0].synthesised.schema
+    try:
+        frame = pl.concat([c.frame.select(schema.names) for c in cohorts], how="vertical_relaxed")
+    except (pl.exceptions.SchemaError, pl.exceptions.ColumnNotFoundError):
+        raise SchemaMismatch("the cohorts do not have the same columns and types", where="audit", hint="read all with one schema") from None
+    return Cohort(frame, schema)
+
+
+def together(cohorts: Sequence[Cohort]) -> tuple[Coded, ...]:
+    """Cohorts of one schema coded as if they were one table: equal codes mean equal values."""
+    return encode(stacked(cohorts))
+
+
+def points(cohorts: Sequence[Cohort]) -> tuple[Points, ...]:
+    """One ``Points`` per cohort, on scales and codes common to all of them."""
+    coded = together(cohorts)
+    n = sum(len(c) for c in cohorts)
+    unit = min(GAP - 1, 65_535 // max(1, len(coded)))
+    codes = np.empty((len(coded), n), dtype=np.uint8)
+    cells = np.empty((n, len(coded)), dtype=np.float32)
+    for j, column in enumerate(coded):
+        cells[:, j], codes[j] = _scaled(column, unit) if isinstance(column, Numbers) else (column.codes, (column.codes & 255).astype(np.uint8))
+    is_number = np.array([isinstance(c, Numbers) for c in coded], dtype=np.bool_)
+    whole = Points(codes, cells, is_number, unit)
+    ends = np.cumsum([len(c) for c in cohorts])
+    return tuple(whole.take(np.arange(end - len(c), end)) for c, end in zip(cohorts, ends, strict=True))
+
+
+def nearest(queries: Points, rows: Points, *, k: int = 1, own: IntArray | None = None) -> tuple[FloatArray, IntArray]:
+    """The k smallest distances from each query, ascending, float64 (n, k), and the rows they belong to, int64 (n, k).
+
+    ``own`` (n,): a row to leave out for each query (itself), -1 for none. With fewer than k rows the distance is infinite and the row -1.
+    Of equally distant rows the first wins. Cost: queries x rows x columns byte operations, about 0.04 CPU-seconds per 10^9.
+    """
+    own = np.full(len(queries), -1, dtype=np.int64) if own is None else np.asarray(own, dtype=np.int64)
+    best = np.full((len(queries), k), np.inf, dtype=np.float64)
+    index = np.full((len(queries), k), -1, dtype=np.int64)
+    columns = np.ascontiguousarray(queries.codes.T)
+    _search(columns, queries.cells, rows.codes, rows.cells, rows.is_number, rows.unit, own, best, index)
+    return best, index
+
+
+def _scaled(column: Numbers, unit: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cells and codes of a column of numbers. Codes are rounded: two are off by at most one step together."""
+    values = column.values
+    seen = values[np.isfinite(values)]
+    low, high = np.quantile(seen, [TAIL, 1 - TAIL]) if len(seen) else (0.0, 1.0)
+    if high <= low and len(seen):
+        low, high = seen.min(), seen.max()
+    scaled = np.clip((values - low) / (high - low if high > low else 1.0), 0.0, 1.0).astype(np.float32)
+    gap = column.gaps > 0
+    codes = np.where(gap, GAP, np.round(np.where(gap, 0, scaled) * unit)).astype(np.uint8)
+    return np.where(gap, -column.gaps.astype(np.float32), scaled), codes
+
+
+@njit(cache=True, nogil=True)
+def _search(queries, query_cells, codes, cells, is_number, unit, own, best, index):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+    """Fill ``best`` and ``index``: blocks of rows outside, queries inside, so that a block stays in cache."""
+    n = codes.shape[1]
+    slack = is_number.sum()
+    bound = np.empty(BLOCK, dtype=np.uint16)
+    for start in range(0, n, BLOCK):
+        end = min(start + BLOCK, n)
+        for q in range(len(queries)):
+            smallest = _bounds(queries[q], codes, is_number, np.uint16(unit), start, end, bound)
+            worst = best[q, -1]
+            limit = 65535 if worst == np.inf else int(worst * unit) + slack + 1
+            if smallest > limit:
+                continue
+            for r in range(end - start):
+                if bound[r] <= limit and start + r != own[q]:
+                    limit = _offer(query_cells[q], cells[start + r], is_number, start + r, best[q], index[q], unit, slack)
+
+
+@njit(cache=True, nogil=True)
+def _bounds(query, codes, is_number, unit, start, end, bound):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+    """Distances in code steps from one query to a block of rows; gives back the smallest."""
+    size = end - start
+    bound[:size] = 0
+    for j in range(len(query)):
+        column = codes[j, start:end]
+        value = np.uint16(query[j])
+        if not is_number[j] or value == GAP:
+            for r in range(size):
+                bound[r] += unit if np.uint16(column[r]) != value else np.uint16(0)
+        else:
+            for r in range(size):
+                other = np.uint16(column[r])
+                step = np.uint16(max(other, value) - min(other, value))
+                bound[r] += unit if other == GAP else step
+    smallest = np.uint16(65535)
+    for r in range(size):
+        smallest = min(smallest, bound[r])
+    return smallest
+
+
+@njit(cache=True, nogil=True)
+def _offer(query, row, is_number, r, best, index, unit, slack):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+    """Measure one row exactly, keep it if it is among the best, and give back the new limit in code steps."""
+    worst = best[-1]
+    total = 0.0
+    for j in range(len(query)):
+        a, b = query[j], row[j]
+        if is_number[j] and a >= 0 and b >= 0:
+            total += abs(a - b)
+        elif a != b:
+            total += 1.0
+        if total >= worst:
+            break
+    if total < worst:
+        place = len(best) - 1
+        while place > 0 and best[place - 1] > total:
+            best[place], index[place] = best[place - 1], index[place - 1]
+            place -= 1
+        best[place], index[place] = total, r
+    worst = best[-1]
+    return 65535 if worst == np.inf else int(worst * unit) + slack + 1
