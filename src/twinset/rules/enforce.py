@@ -1,0 +1,193 @@
+"""A synthetic cohort that breaks no rule, with as many rows as before.
+
+Three steps, each only for the rows that need it:
+
+1. **Compute.** Derived and following columns (``=``, ``follows``) that break their rule are computed, in the order they
+   depend on each other.
+2. **Redraw.** Rows that still break a rule are drawn anew from the model, and computed, until they keep all rules:
+   rejection, so the rows are the model's own distribution given the rules.
+3. **Borrow**, a last resort for rules that the model almost never keeps together: rules that share columns form a group;
+   the columns that a broken group names are taken from a synthetic row that keeps that group. This loosens the tie
+   between the borrowed columns and the rest of the row, so ``n_cells`` counts it.
+
+No step looks at a real row: a filter on synthetic rows that consults real ones leaks (ReconSyn).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from twinset.core.cohort import Cohort
+from twinset.core.contracts import Rule
+from twinset.core.seeds import Rng
+from twinset.errors import RuleInvalid
+from twinset.rules import tree, values
+from twinset.rules.groups import Group, groups_of, in_order
+from twinset.rules.language import RowRule
+
+MOST_ROUNDS = 12
+LEAST_BATCH = 64
+ENOUGH = 100  # rows with a value, none of which keeps the rules, that make rules contradictory
+
+Sample = Callable[[int, Rng], Cohort]
+
+
+@dataclass(frozen=True)
+class Enforced:
+    """``cohort``: as many rows as came in, none breaking a rule. ``n_redrawn``: rows replaced by a fresh draw.
+
+    ``n_cells``: cells of the result that were computed or borrowed rather than drawn.
+    ``by_rule``: rows that broke each rule as they came from the model, by rule name.
+    """
+
+    cohort: Cohort
+    n_redrawn: int
+    n_cells: int
+    by_rule: Mapping[str, int]
+
+
+@dataclass
+class _Work:
+    """The rows on their way: ``rules`` as extended so far, ``cells`` touched per row, ``spare`` further synthetic rows."""
+
+    cohort: Cohort
+    rules: list[Rule]
+    broken: np.ndarray
+    cells: np.ndarray
+    n_redrawn: int = 0
+    spare: list[Cohort] = field(default_factory=list)
+
+
+def enforce(cohort: Cohort, rules: Sequence[Rule], sample: Sample, rng: Rng) -> Enforced:
+    """Make every row of a synthetic cohort keep every rule.
+
+    ``sample(m, rng)`` draws m further rows with the cohort's schema. Rules that name a column which the cohort lacks
+    cannot be broken by it and are passed over. Same cohort, rules, model and rng: the same rows.
+
+    Raises RuleInvalid, naming the rules, where no row that keeps them could be found.
+    """
+    used = [r for r in rules if not isinstance(r, RowRule) or all(c in cohort.schema for c in r.columns)]
+    by_rule = {r.name: int(r.broken(cohort).sum()) for r in used}
+    if not any(by_rule.values()):
+        return Enforced(cohort, 0, 0, by_rule)
+    ready, known, cells = compute(cohort, used)
+    work = _Work(ready, known, _any_broken(known, ready), cells)
+    _redraw(work, sample, rng)
+    _refuse_emptied(work)
+    if work.broken.any():
+        _borrow(work, rng)
+    return Enforced(work.cohort, work.n_redrawn, int(work.cells.sum()), by_rule)
+
+
+def compute(cohort: Cohort, rules: Sequence[Rule]) -> tuple[Cohort, list[Rule], np.ndarray]:
+    """Write derived and following columns where they break their rule.
+
+    Out come the cohort, the rules (``follows`` extended by combinations that only these rows hold), and the number of
+    cells written in each row, shape (n,).
+    """
+    known, cells = list(rules), np.zeros(len(cohort), dtype=np.int64)
+    for place in in_order(rules):
+        rule = known[place]
+        assert isinstance(rule, RowRule)
+        rule = known[place] = rule.extended(cohort)
+        wrong = rule.broken(cohort)
+        if wrong.any():
+            cohort = values.put(cohort, rule.target, rule.computed(cohort), wrong)
+            cells += wrong
+    return cohort, known, cells
+
+
+def _redraw(work: _Work, sample: Sample, rng: Rng) -> None:
+    n = len(work.cohort)
+    kept_share = max(1.0 - work.broken.mean(), 0.02)
+    frame = work.cohort.frame
+    for _ in range(MOST_ROUNDS):
+        need = np.flatnonzero(work.broken)
+        if not len(need):
+            break
+        size = int(min(max(LEAST_BATCH, 1.2 * len(need) / kept_share), 4 * n + 1_000))
+        batch, work.rules, cells = compute(_matching(sample(size, rng), work.cohort), work.rules)
+        fit = rng.permutation(np.flatnonzero(~_any_broken(work.rules, batch)))
+        work.spare.append(batch)
+        kept_share = max(len(fit) / size, kept_share / 4, 0.001)
+        fit = fit[: len(need)]
+        rows = need[: len(fit)]
+        frame = _placed(frame, rows, batch.frame[fit])
+        work.cells[rows] = cells[fit]
+        work.broken[rows] = False
+        work.n_redrawn += len(rows)
+    work.cohort = Cohort(frame, work.cohort.schema)
+
+
+def _refuse_emptied(work: _Work) -> None:
+    """Rules that only rows with a value missing can keep contradict each other, unless they ask for that missing value."""
+    pool = _pool(work)
+    for group in groups_of(work.rules):
+        fit = ~_any_broken([work.rules[i] for i in group.rules], pool)
+        if fit.all():
+            continue
+        nodes = [r.node for r in (work.rules[i] for i in group.rules) if isinstance(r, RowRule)]
+        for column in group.columns:
+            present = ~values.is_missing(pool, column)
+            asked = any(tree.may_be_blank(node, column) for node in nodes)
+            if present.sum() >= ENOUGH and not (present & fit).any() and not asked:
+                raise _unmet([work.rules[i] for i in group.rules])
+
+
+def _borrow(work: _Work, rng: Rng) -> None:
+    pool = _pool(work)
+    for group in groups_of(work.rules):
+        mine = [work.rules[i] for i in group.rules]
+        rows = np.flatnonzero(_any_broken(mine, work.cohort))
+        if not len(rows):
+            continue
+        donors = np.flatnonzero(~_any_broken(mine, pool))
+        if not len(donors):
+            raise _unmet(mine)
+        columns = group.columns or work.cohort.schema.names
+        chosen = pool.frame[rng.choice(donors, len(rows))].select(columns)
+        work.cohort = Cohort(_placed(work.cohort.frame, rows, chosen), work.cohort.schema)
+        work.cells[rows] += len(columns)
+    work.broken = _any_broken(work.rules, work.cohort)
+    if work.broken.any():
+        raise _unmet([r for r in work.rules if r.broken(work.cohort).any()])
+
+
+def _pool(work: _Work) -> Cohort:
+    """Every synthetic row seen, computed with the rules as they stand now."""
+    together = Cohort(pl.concat([work.cohort.frame, *(b.frame for b in work.spare)]), work.cohort.schema)
+    return compute(together, work.rules)[0]
+
+
+def _unmet(rules: Sequence[Rule]) -> RuleInvalid:
+    names = ", ".join(f"`{r.name}`" for r in rules[:10])
+    hint = "check whether the rules contradict each other or the bounds of the study file, and whether the source keeps them"
+    return RuleInvalid("no synthetic row keeps these rules together", where=f"rules {names}", hint=hint)
+
+
+def _any_broken(rules: Sequence[Rule], cohort: Cohort) -> np.ndarray:
+    broken = np.zeros(len(cohort), dtype=np.bool_)
+    for rule in rules:
+        broken |= rule.broken(cohort)
+    return broken
+
+
+def _placed(frame: pl.DataFrame, rows: np.ndarray, by: pl.DataFrame) -> pl.DataFrame:
+    """The frame with these rows' cells in ``by``'s columns replaced by ``by``, in order."""
+    if not len(rows):
+        return frame
+    source = np.arange(frame.height, dtype=np.int64)
+    source[rows] = frame.height + np.arange(len(rows))
+    both = pl.concat([frame.select(by.columns), by.cast(frame.select(by.columns).schema)])
+    return frame.with_columns(both[source])
+
+
+def _matching(drawn: Cohort, like: Cohort) -> Cohort:
+    return Cohort(drawn.frame.select(like.schema.names).cast(like.frame.schema), like.schema)
+
+
+__all__ = ["Enforced", "Group", "Sample", "compute", "enforce"]
