@@ -2,8 +2,8 @@
 
 Three steps, each only for the rows that need it:
 
-1. **Compute.** Derived and following columns (``=``, ``follows``) that break their rule are computed, in the order they
-   depend on each other.
+1. **Compute.** What a rule settles is written where it is broken, in the order the rules depend on each other: derived
+   and following columns (``=``, ``follows``), and a missing value where a rule wants one (``r == 0 -> cd496 missing``).
 2. **Redraw.** Rows that still break a rule are drawn anew from the model, and computed, until they keep all rules:
    rejection, so the rows are the model's own distribution given the rules.
 3. **Borrow**, a last resort for rules that the model almost never keeps together: rules that share columns form a group;
@@ -26,11 +26,12 @@ from twinset.core.contracts import Rule
 from twinset.core.seeds import Rng
 from twinset.errors import RuleInvalid
 from twinset.rules import tree, values
-from twinset.rules.groups import Group, groups_of, in_order
+from twinset.rules.groups import groups_of, in_order
 from twinset.rules.language import RowRule
 
 MOST_ROUNDS = 12
 LEAST_BATCH = 64
+MOST_SPARE = 50_000  # rows drawn in vain that are kept to borrow from
 ENOUGH = 100  # rows with a value, none of which keeps the rules, that make rules contradictory
 
 Sample = Callable[[int, Rng], Cohort]
@@ -84,7 +85,7 @@ def enforce(cohort: Cohort, rules: Sequence[Rule], sample: Sample, rng: Rng) -> 
 
 
 def compute(cohort: Cohort, rules: Sequence[Rule]) -> tuple[Cohort, list[Rule], np.ndarray]:
-    """Write derived and following columns where they break their rule.
+    """Write what the rules settle (derived and following columns, wanted missing values) where it is broken.
 
     Out come the cohort, the rules (``follows`` extended by combinations that only these rows hold), and the number of
     cells written in each row, shape (n,).
@@ -94,25 +95,27 @@ def compute(cohort: Cohort, rules: Sequence[Rule]) -> tuple[Cohort, list[Rule], 
         rule = known[place]
         assert isinstance(rule, RowRule)
         rule = known[place] = rule.extended(cohort)
-        wrong = rule.broken(cohort)
+        wrong, value = rule.settled(cohort)
         if wrong.any():
-            cohort = values.put(cohort, rule.target, rule.computed(cohort), wrong)
+            cohort = values.put(cohort, rule.target, value, wrong)
             cells += wrong
     return cohort, known, cells
 
 
 def _redraw(work: _Work, sample: Sample, rng: Rng) -> None:
     n = len(work.cohort)
-    kept_share = max(1.0 - work.broken.mean(), 0.02)
+    kept_share = max(1.0 - float(work.broken.mean()), 0.02)
     frame = work.cohort.frame
-    for _ in range(MOST_ROUNDS):
+    most = min(4 * n + 1_000, 500_000)
+    for turn in range(MOST_ROUNDS):
         need = np.flatnonzero(work.broken)
-        if not len(need):
+        if not len(need) or (turn >= 4 and not work.n_redrawn):
             break
-        size = int(min(max(LEAST_BATCH, 1.2 * len(need) / kept_share), 4 * n + 1_000))
+        size = int(min(max(LEAST_BATCH, 1.2 * len(need) / kept_share), most))
         batch, work.rules, cells = compute(_matching(sample(size, rng), work.cohort), work.rules)
         fit = rng.permutation(np.flatnonzero(~_any_broken(work.rules, batch)))
-        work.spare.append(batch)
+        if sum(len(b) for b in work.spare) < max(n, MOST_SPARE):
+            work.spare.append(batch)
         kept_share = max(len(fit) / size, kept_share / 4, 0.001)
         fit = fit[: len(need)]
         rows = need[: len(fit)]
@@ -188,6 +191,3 @@ def _placed(frame: pl.DataFrame, rows: np.ndarray, by: pl.DataFrame) -> pl.DataF
 
 def _matching(drawn: Cohort, like: Cohort) -> Cohort:
     return Cohort(drawn.frame.select(like.schema.names).cast(like.frame.schema), like.schema)
-
-
-__all__ = ["Enforced", "Group", "Sample", "compute", "enforce"]

@@ -44,28 +44,29 @@ def groups_of(rules: Sequence[Rule]) -> tuple[Group, ...]:
 
 
 def in_order(rules: Sequence[Rule]) -> tuple[int, ...]:
-    """Places of the rules that compute a column, each after those that compute what it reads.
+    """Places of the rules that settle a column, each after those that settle what it reads.
 
-    A second rule for the same column, or one that would close a circle, is left out: it is only checked.
+    A second ``=`` or ``follows`` for a column, or a rule that would close a circle, is left out: it is only checked.
     """
-    needs: dict[str, tuple[str, ...]] = {}
-    place: dict[str, int] = {}
+    needs: dict[str, set[str]] = {}
+    defined: set[str] = set()
+    chosen: list[tuple[int, str, set[str]]] = []
     for i, rule in enumerate(rules):
-        if not isinstance(rule, RowRule) or not rule.target or rule.target in place:
+        if not isinstance(rule, RowRule) or not rule.target or (rule.defines and rule.target in defined):
             continue
-        reads = tuple(c for c in rule.columns if c != rule.target)
+        reads = {c for c in rule.columns if c != rule.target}
         if rule.target not in _reach(reads, needs):
-            needs[rule.target], place[rule.target] = reads, i
-    done: dict[str, None] = {}
-    while len(done) < len(needs):
-        for target, reads in needs.items():
-            if target not in done and all(c in done or c not in needs for c in reads):
-                done[target] = None
-    return tuple(place[target] for target in done)
+            needs.setdefault(rule.target, set()).update(reads)
+            chosen.append((i, rule.target, reads))
+            defined.update({rule.target} if rule.defines else ())
+    ranked: dict[str, int] = {}
+    for _, target, _ in chosen:
+        _rank(target, needs, ranked)
+    return tuple(i for i, target, _ in sorted(chosen, key=lambda c: ranked[c[1]]))
 
 
-def _reach(columns: Sequence[str], needs: dict[str, tuple[str, ...]]) -> set[str]:
-    """These columns and all that they are computed from."""
+def _reach(columns: set[str], needs: dict[str, set[str]]) -> set[str]:
+    """These columns and all that they are settled from."""
     seen: set[str] = set()
     waiting = list(columns)
     while waiting:
@@ -74,3 +75,10 @@ def _reach(columns: Sequence[str], needs: dict[str, tuple[str, ...]]) -> set[str
             seen.add(column)
             waiting.extend(needs.get(column, ()))
     return seen
+
+
+def _rank(column: str, needs: dict[str, set[str]], ranked: dict[str, int]) -> int:
+    """0 for a column that nothing settles, else one more than the highest it reads (there are no circles)."""
+    if column not in ranked:
+        ranked[column] = 1 + max((_rank(c, needs, ranked) for c in needs[column]), default=0) if column in needs else 0
+    return ranked[column]

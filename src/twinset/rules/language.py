@@ -50,6 +50,7 @@ from twinset.errors import RuleInvalid
 from twinset.rules import evaluate, follows, tree
 from twinset.rules import parse as reader
 from twinset.rules.tree import Node
+from twinset.rules.values import is_missing
 
 
 @dataclass(frozen=True)
@@ -95,16 +96,27 @@ class RowRule:
 
     @property
     def target(self) -> str:
-        """The column that the rule computes (``=``, ``follows``), or ""."""
-        return self.node.column if isinstance(self.node, tree.Derive | tree.Follows) else ""
+        """The column whose value the rule settles, or "": that of ``=`` and ``follows``, and ``x`` in ``.. -> x missing`` and its kin."""
+        return self.node.column if isinstance(self.node, tree.Derive | tree.Follows) else tree.blanked(self.node)
 
-    def computed(self, cohort: Cohort) -> pl.Series:
-        """What ``target`` should hold in each row: Float64 (dates as days) or String, null for missing or not known."""
+    @property
+    def defines(self) -> bool:
+        """Whether it gives ``target`` its value in every row (``=``, ``follows``), not only where a condition holds."""
+        return isinstance(self.node, tree.Derive | tree.Follows)
+
+    def settled(self, cohort: Cohort) -> tuple[np.ndarray, pl.Series]:
+        """Which rows, shape (n,), setting ``target`` repairs, and what it should hold there.
+
+        The values are Float64 (dates as days), String, or Null for "missing". Raises RuleInvalid for a rule that settles nothing.
+        """
         if isinstance(self.node, tree.Derive):
-            return evaluate.expected(self.node, cohort)
+            return self.broken(cohort), evaluate.expected(self.node, cohort)
         if isinstance(self.node, tree.Follows):
-            return follows.wanted(self.node, cohort, follows.joined(self._known(), follows.observed(self.node, cohort)))[0]
-        raise RuleInvalid("this rule computes nothing", where=self.name)
+            table = follows.joined(self._known(), follows.observed(self.node, cohort))
+            return self.broken(cohort), follows.wanted(self.node, cohort, table)[0]
+        if not self.target:
+            raise RuleInvalid("this rule settles no column", where=self.name)
+        return self.broken(cohort) & ~is_missing(cohort, self.target), pl.repeat(None, len(cohort), dtype=pl.Null, eager=True)
 
     def _known(self) -> pl.DataFrame | None:
         assert isinstance(self.node, tree.Follows)

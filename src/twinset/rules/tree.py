@@ -166,6 +166,24 @@ def may_be_blank(node: object, column: str) -> bool:
     return False
 
 
+def blanked(node: Node) -> str:
+    """The column ``x`` that a rule wants missing under a condition on other columns, or "".
+
+    ``A -> x missing``, ``x present -> A``, and ``A <-> x missing`` or ``x present`` either way round.
+
+    >>> blanked(Implies(Presence("a", False), Presence("x", True)))
+    'x'
+    """
+    if not isinstance(node, Implies | Same):
+        return ""
+    for side, other in ((node.right, node.left), (node.left, node.right)):
+        if not isinstance(side, Presence) or side.column in columns(other):
+            continue
+        if isinstance(node, Same) or side.missing == (side is node.right):
+            return side.column
+    return ""
+
+
 def show(node: Node) -> str:
     """The text of a rule, canonical: one way to write each tree.
 

@@ -68,7 +68,7 @@ def is_missing(cohort: Cohort, name: str) -> np.ndarray:
 
 
 def put(cohort: Cohort, name: str, values: pl.Series, rows: np.ndarray) -> Cohort:
-    """The cohort with ``values`` (Float64 or String, null = missing; full length) written into these rows of a column."""
+    """The cohort with ``values`` (Float64, String or Null; null = missing; full length) written into these rows of a column."""
     old = cohort[name]
     new = _cast(values, cohort.schema[name], old.dtype)
     mixed = pl.select(pl.when(pl.Series(rows)).then(new).otherwise(old).cast(old.dtype).alias(name)).to_series()
@@ -83,7 +83,7 @@ def digits(column: Column, dtype: pl.DataType) -> int | None:
 
 
 def _cast(values: pl.Series, column: Column, dtype: pl.DataType) -> pl.Series:
-    if values.dtype == pl.String:
+    if values.dtype in (pl.String, pl.Null):
         return values.cast(dtype, strict=False)
     if dtype == pl.Boolean:
         return values.cast(pl.Boolean)
