@@ -50,9 +50,8 @@ def conditions(seen: Seen) -> list[Candidate]:
         numbers = [(c, line.values) for c, line in list(seen.lines.items())[:MOST_CONDITIONS] if line.type == "number" and c not in block]
         by_bound = [_by_bound(name, mask, c, values) for c, values in numbers]
         best = [max((c for c in side if c), key=lambda c: c.candidate.strength, default=None) for side in (by_bound, by_level)]
-        first, *others = sorted((c for c in best if c), key=lambda c: -c.candidate.strength) or [None]
-        found += [first.candidate] if first else []
-        found += [o.candidate for o in others if first and o and (o.rows & ~first.rows).sum() >= LEAST_SHARE * mask.sum()]
+        ranked = sorted((c for c in best if c), key=lambda c: -c.candidate.strength)
+        found += [c.candidate for c in ranked if c is ranked[0] or (c.rows & ~ranked[0].rows).sum() >= LEAST_SHARE * mask.sum()]
     return found
 
 
@@ -74,7 +73,7 @@ def _by_level(name: str, mask: np.ndarray, other: str, levels: Levels) -> _Condi
     if rows < max(LEAST_ROWS, LEAST_SHARE * mask.sum()) or not 0 < rate < 1 or totals[always].min() < 3 or rows * math.log(rate) > CHANCE:
         return None
     node = _is_one_of(other, levels.constants, always)
-    if node is None:
+    if node is None or (levels.numeric and isinstance(node, Member)):
         return None
     both = bool((always | never).all()) and int(totals[never].sum()) >= LEAST_ROWS
     strength = rows * -math.log(rate) * (2 if both else 1)
