@@ -10,6 +10,7 @@ import polars as pl
 from narwhals import dependencies as known
 
 from twinset.errors import BadInput
+from twinset.io.plain import plain
 
 HINT = "give a polars, pandas or pyarrow table"
 
@@ -20,15 +21,14 @@ def to_polars(frame: Any) -> pl.DataFrame:
     Takes polars (eager or lazy), pandas and pyarrow tables. Raises BadInput for anything else and for columns that share a name.
     """
     if known.is_polars_dataframe(frame):
-        return frame
+        return plain(frame)
     if known.is_polars_lazyframe(frame):
-        collected: pl.DataFrame = frame.collect()
-        return collected
+        return plain(frame.collect())
     if known.is_pandas_dataframe(frame):
-        return _from_pandas(frame)
+        return plain(_from_pandas(frame))
     if known.is_pyarrow_table(frame):
         _unique(frame.column_names)
-        return pl.DataFrame(pl.from_arrow(frame))
+        return plain(pl.DataFrame(pl.from_arrow(frame)))
     raise BadInput("this is not a data frame we know", where=type(frame).__name__, hint=HINT)
 
 
@@ -38,14 +38,28 @@ def back(frame: pl.DataFrame, like: Any) -> Any:
     In pandas, whole numbers and booleans with gaps get nullable types, and the index counts from 0. Raises BadInput for an unknown kind.
     """
     if known.is_polars_dataframe(like):
-        return frame
+        return _to_types(frame, like.schema)
     if known.is_polars_lazyframe(like):
-        return frame.lazy()
+        return _to_types(frame, like.collect_schema()).lazy()
     if known.is_pandas_dataframe(like):
         return _to_pandas(frame, like)
     if known.is_pyarrow_table(like):
         return _to_arrow(frame, like)
     raise BadInput("this is not a data frame we know", where=type(like).__name__, hint=HINT)
+
+
+def _to_types(frame: pl.DataFrame, types: pl.Schema) -> pl.DataFrame:
+    """The frame with these polars types where they hold every cell."""
+    made = []
+    for series in frame.get_columns():
+        dtype = types.get(series.name, series.dtype)
+        if isinstance(dtype, pl.Datetime) and dtype.time_zone and isinstance(series.dtype, pl.Datetime):
+            series = series.dt.replace_time_zone("UTC").dt.convert_time_zone(dtype.time_zone)
+        elif dtype == pl.Duration and series.dtype.is_numeric():
+            series = (series * 1e6).round(0).cast(pl.Int64).cast(pl.Duration("us"))
+        cast = series.cast(dtype, strict=False) if dtype != series.dtype and dtype != pl.Time else series
+        made.append(cast if cast.null_count() == series.null_count() else series)
+    return pl.DataFrame(made)
 
 
 def _unique(names: list[Any]) -> None:
@@ -90,20 +104,33 @@ def _dates_in(name: str, values: np.ndarray, gaps: np.ndarray) -> pl.Series:
 
 def _objects_in(name: str, series: Any, gaps: np.ndarray) -> pl.Series:
     cells = [None if gap else cell for cell, gap in zip(series.tolist(), gaps.tolist(), strict=True)]
-    kinds = {type(c) for c in cells if c is not None}
-    if all(issubclass(k, str) for k in kinds):
-        return pl.Series(name, cells, dtype=pl.String)
-    if kinds in ({bool}, {np.bool_}):
-        return pl.Series(name, cells, dtype=pl.Boolean)
-    if all(issubclass(k, (int, np.integer)) and k is not bool for k in kinds) and all(c is None or -(2**63) <= c < 2**63 for c in cells):
-        return pl.Series(name, cells, dtype=pl.Int64)
-    if all(issubclass(k, (int, float, np.integer, np.floating)) and k is not bool for k in kinds):
-        return pl.Series(name, [None if c is None else float(c) for c in cells], dtype=pl.Float64)
-    if kinds == {dt.date}:
-        return pl.Series(name, cells, dtype=pl.Date)
-    if all(issubclass(k, dt.datetime) for k in kinds):
-        return pl.Series(name, cells, dtype=pl.Datetime("us"))
-    return pl.Series(name, [None if c is None else str(c) for c in cells], dtype=pl.String)
+    dtype = _common({type(c) for c in cells if c is not None})
+    if dtype == pl.Int64 and not all(c is None or -(2**63) <= c < 2**63 for c in cells):
+        dtype = None
+    if dtype is None:
+        return pl.Series(name, [None if c is None else str(c) for c in cells], dtype=pl.String)
+    if dtype == pl.Float64:
+        cells = [None if c is None else float(c) for c in cells]
+    return pl.Series(name, cells, dtype=dtype)
+
+
+PYTHON_TYPES: tuple[tuple[tuple[type, ...], pl.DataType], ...] = (
+    ((str,), pl.String()),
+    ((bool, np.bool_), pl.Boolean()),
+    ((int, np.integer), pl.Int64()),
+    ((int, float, np.integer, np.floating), pl.Float64()),
+    ((dt.datetime,), pl.Datetime("us")),
+    ((dt.date,), pl.Date()),
+)
+
+
+def _common(kinds: set[type]) -> pl.DataType | None:
+    """The type that holds all these Python types as they are; ``None`` if there is none."""
+    for allowed, dtype in PYTHON_TYPES:
+        mixes_bool = bool in kinds and bool not in allowed
+        if not mixes_bool and all(issubclass(k, allowed) for k in kinds):
+            return dtype
+    return None
 
 
 def _gapped(series: pl.Series, gaps: np.ndarray) -> pl.Series:

@@ -72,8 +72,8 @@ def _arrow(frame: pl.DataFrame, path: Path) -> None:
 
 
 def _excel(frame: pl.DataFrame, path: Path) -> None:
-    import xlsxwriter
-    from xlsxwriter.exceptions import XlsxWriterException
+    import xlsxwriter  # type: ignore[import-untyped]
+    from xlsxwriter.exceptions import XlsxWriterException  # type: ignore[import-untyped]
 
     if frame.height > EXCEL_ROWS or frame.width > EXCEL_COLUMNS:
         raise OutputProblem(f"an Excel sheet holds at most {EXCEL_ROWS:,} rows and {EXCEL_COLUMNS:,} columns", where=path.name, hint="write csv or parquet")
