@@ -3,14 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
 from twinset.errors import TableUnreadable
+from twinset.io import formats
+from twinset.io.cells import Typed, dates, stripped, typed, uses_comma
+from twinset.io.delimited import read_delimited
+from twinset.io.plain import plain
+
+DELIMITED = (".csv", ".tsv", ".txt", ".tab", ".dat", ".psv")
+STATISTICAL = (".xpt", ".sas7bdat", ".sav", ".zsav", ".por", ".dta")
+EXCEL = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
+ARROW = (".arrow", ".feather", ".ipc")
+KNOWN = (*DELIMITED, ".parquet", *EXCEL, *STATISTICAL, *ARROW, ".duckdb", ".db")
 
 
-def read_table(
+@dataclass(frozen=True)
+class Options:
+    """How to read a file; ``None`` = found out."""
+
+    separator: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+    table: str | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class Reading:
+    """A table and what was found on the way.
+
+    Attributes:
+        frame: the table.
+        options: how it was read: what was given, and for text files what was found out.
+        notes: plain sentences on what was changed or is odd, by column name; no cell values but the usual signs for missing.
+        tokens: by column, the texts that were taken as missing among numbers.
+        odd: by column, the few texts (private) that alone keep it from being numbers.
+    """
+
+    frame: pl.DataFrame
+    options: Options
+    notes: tuple[str, ...]
+    tokens: dict[str, tuple[str, ...]]
+    odd: dict[str, tuple[str, ...]]
+
+
+def read_table(  # noqa: PLR0913
     path: Path | str,
     *,
     separator: str | None = None,
@@ -20,10 +62,95 @@ def read_table(
     table: str | None = None,
     missing: Sequence[str] = (),
 ) -> pl.DataFrame:
-    """The table in a file."""
-    path = Path(path)
+    """The table in a file; its suffix says what it is.
+
+    Types out: Int64 (with nulls), Float64, String, Boolean, Date, Datetime. Only empty cells and the texts in ``missing``
+    are missing; among numbers also the usual signs (NA, ?, . ...). For what was found on the way, use :func:`read`.
+    Raises TableUnreadable (BadInput), never with a cell value in it.
+    """
+    return read(path, Options(separator, decimal, encoding, sheet, table, tuple(missing))).frame
+
+
+def read(path: Path | str, options: Options | None = None) -> Reading:
+    """As :func:`read_table`, with what was found out and what is odd."""
+    path, options = Path(path), options or Options()
+    _check_file(path)
+    try:
+        reading = _by_suffix(path, options)
+    except OSError as e:
+        raise TableUnreadable(f"the file cannot be read ({e.strerror or type(e).__name__})", where=path.name, hint="check its permissions") from None
+    if reading.frame.width == 0 or reading.frame.height == 0:
+        raise TableUnreadable(
+            "the table has no rows" if reading.frame.width else "the table has no columns", where=path.name, hint="a table needs names and at least one row"
+        )
+    return reading
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise TableUnreadable("this is a folder, not a table", where=path.name, hint="give the file inside it")
     if not path.exists():
         raise TableUnreadable("there is no such file", where=path.name, hint="check the path")
-    if path.suffix == ".parquet":
-        return pl.read_parquet(path)
-    return pl.read_csv(path, separator=separator or ",", infer_schema_length=None, null_values=list(missing) or None)
+    if path.suffix.lower() not in KNOWN:
+        raise TableUnreadable(f"cannot read a `{path.suffix}` file", where=path.name, hint=f"known: {', '.join(KNOWN)}")
+    if path.stat().st_size == 0:
+        raise TableUnreadable("the file is empty", where=path.name, hint="a table needs names and at least one row")
+
+
+def _by_suffix(path: Path, options: Options) -> Reading:
+    suffix = path.suffix.lower()
+    if suffix in DELIMITED:
+        return _read_text(path, options)
+    if suffix in EXCEL:
+        return _settle(formats.read_excel(path, options.sheet), options, retype=True)
+    if suffix in STATISTICAL:
+        return _settle(formats.read_statistical(path), options, retype=False)
+    if suffix in ARROW:
+        return _settle(formats.read_arrow(path), options, retype=False)
+    if suffix == ".parquet":
+        return _settle(formats.read_parquet(path), options, retype=False)
+    return _settle(formats.read_duckdb(path, options.table), options, retype=False)
+
+
+def _read_text(path: Path, options: Options) -> Reading:
+    text = read_delimited(path, separator=options.separator, encoding=options.encoding)
+    frame = text.frame
+    decimal = options.decimal or ("," if uses_comma(frame.get_columns()) else ".")
+    if decimal not in (".", ","):
+        raise TableUnreadable("a decimal sign is a point or a comma", where=path.name, hint='decimal = "," or "."')
+    found = replace(options, separator=text.separator, encoding=text.encoding, decimal=decimal)
+    notes = [f"{text.n_blank_lines} blank line{'s were' if text.n_blank_lines > 1 else ' was'} left out"] if text.n_blank_lines else []
+    made = [typed(frame.drop_in_place(name), decimal=decimal, missing=options.missing) for name in frame.columns]  # frees each text column once it is typed
+    return _reading(made, found, notes)
+
+
+def _settle(frame: pl.DataFrame, options: Options, *, retype: bool) -> Reading:
+    """A table that came with types: plain types, texts stripped, dates among the texts read."""
+    made = []
+    for series in plain(frame).get_columns():
+        if series.dtype != pl.String:
+            made.append(Typed(series))
+        elif retype:
+            made.append(typed(series, missing=options.missing))
+        else:
+            clean, n_padded = stripped(series, options.missing)
+            made.append(replace(dates(clean), n_padded=n_padded))
+    return _reading(made, options, [])
+
+
+def _reading(columns: Sequence[Typed], options: Options, notes: list[str]) -> Reading:
+    for column in columns:
+        name = column.series.name
+        if column.n_padded:
+            notes.append(f"`{name}`: blanks around the text of {column.n_padded:,} cells were removed")
+        if column.tokens:
+            notes.append(f"`{name}`: {', '.join(column.tokens)} read as missing among numbers")
+        if column.odd:
+            notes.append(
+                f"`{name}`: numbers, but for {len(column.odd)} text{'s' if len(column.odd) > 1 else ''}; if they mean missing, list them under `missing`"
+            )
+        if column.note:
+            notes.append(f"`{name}`: {column.note}")
+    frame = pl.DataFrame([c.series for c in columns])
+    tokens = {c.series.name: c.tokens for c in columns if c.tokens}
+    return Reading(frame, options, tuple(notes), tokens, {c.series.name: c.odd for c in columns if c.odd})

@@ -130,7 +130,9 @@ def _statistical(frame: pl.DataFrame, path: Path, longest: int, write: Callable[
     plain = frame.with_columns(cs.boolean().cast(pl.Int32), cs.by_dtype(pl.Null).cast(pl.String))
     wide = [c for c in plain.columns if plain[c].dtype.is_integer() and bool((plain[c].cast(pl.Int128).abs() > 2**53).any())]
     plain = plain.with_columns(pl.col(wide).cast(pl.String))  # these formats know no 64-bit integers
-    plain = plain.with_columns((cs.integer() - cs.by_name(wide)).cast(pl.Float64) if path.suffix.lower() != ".dta" else cs.by_dtype(pl.Int64, pl.UInt32, pl.UInt64).cast(pl.Float64))
+    plain = plain.with_columns(
+        (cs.integer() - cs.by_name(wide)).cast(pl.Float64) if path.suffix.lower() != ".dta" else cs.by_dtype(pl.Int64, pl.UInt32, pl.UInt64).cast(pl.Float64)
+    )
     try:
         write(plain, str(path))
     except pyreadstat.PyreadstatError as e:

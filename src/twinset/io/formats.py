@@ -1,0 +1,127 @@
+"""Readers of the files that carry their own types: Parquet, Arrow, Excel, SAS, SPSS, Stata, DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import polars.selectors as cs
+
+from twinset.errors import TableUnreadable
+
+TINIEST = 1e-70  # SAS transport files of some writers hold zero as 5.4e-79
+
+
+def read_parquet(path: Path) -> pl.DataFrame:
+    """A Parquet file. Raises TableUnreadable if it is none."""
+    try:
+        return pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError):
+        raise TableUnreadable(
+            "this is not a Parquet file, or it is damaged", where=path.name, hint="write it again, or give it the suffix of what it is"
+        ) from None
+
+
+def read_arrow(path: Path) -> pl.DataFrame:
+    """An Arrow IPC (feather) file. Raises TableUnreadable if it is none."""
+    try:
+        return pl.read_ipc(path)
+    except (pl.exceptions.PolarsError, OSError):
+        raise TableUnreadable("this is not an Arrow file, or it is damaged", where=path.name, hint="write it again as .arrow or .parquet") from None
+
+
+def read_excel(path: Path, sheet: str | None) -> pl.DataFrame:
+    """One sheet of a workbook: the one named, or the first. Raises TableUnreadable: no such sheet, no table on it, not a workbook."""
+    import fastexcel
+
+    try:
+        book = fastexcel.read_excel(path)
+        if not book.sheet_names:
+            raise TableUnreadable("the workbook has no sheet", where=path.name, hint="save the table on a sheet")
+        if sheet is not None and sheet not in book.sheet_names:
+            raise TableUnreadable(
+                f"no sheet of this name; the workbook has {len(book.sheet_names)}",
+                where=path.name,
+                hint="give the name as on the tab, or leave it out for the first",
+            )
+        page = book.load_sheet(sheet if sheet is not None else 0, schema_sample_rows=None)
+        names = [c.name for c in page.available_columns()]
+        frame: pl.DataFrame = page.to_polars()
+    except fastexcel.FastExcelError:
+        raise TableUnreadable(
+            "no table can be read from this workbook", where=path.name, hint="is there a line of names on top and rows below, and no password?"
+        ) from None
+    if (
+        any("_duplicated_" in n or (n.rsplit("_", 1)[0] in names and n.rsplit("_", 1)[-1].isdigit()) for n in names)
+        and len(names) > 1
+        and _shares_names(path, sheet)
+    ):
+        raise TableUnreadable("two columns share a name", where=path.name, hint="give every column a name of its own")
+    return frame
+
+
+def _shares_names(path: Path, sheet: str | None) -> bool:
+    """Whether the header itself, before any renaming, has a name twice."""
+    import fastexcel
+
+    page = fastexcel.read_excel(path).load_sheet(sheet if sheet is not None else 0, header_row=None, n_rows=1, dtypes="string")
+    header = [v for v in page.to_polars().row(0) if v is not None]
+    return len(set(header)) != len(header)
+
+
+def read_statistical(path: Path) -> pl.DataFrame:
+    """A SAS (xpt, sas7bdat), SPSS (sav, zsav, por) or Stata (dta) file; whole columns of floats become integers.
+
+    Values keep their codes, not their labels. SAS' tiny stand-ins for zero become zero. Raises TableUnreadable.
+    """
+    import pyreadstat
+
+    suffix = path.suffix.lower()
+    readers: dict[str, Callable[..., tuple[pl.DataFrame, object]]] = {
+        ".xpt": pyreadstat.read_xport,
+        ".sas7bdat": pyreadstat.read_sas7bdat,
+        ".sav": pyreadstat.read_sav,
+        ".zsav": pyreadstat.read_sav,
+        ".por": pyreadstat.read_por,
+        ".dta": pyreadstat.read_dta,
+    }
+    try:
+        frame, _ = readers[suffix](str(path), output_format="polars")
+    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, OverflowError, UnicodeError):
+        raise TableUnreadable(f"this is not a {suffix} file, or it is damaged", where=path.name, hint="export it again, or as CSV") from None
+    if suffix in (".xpt", ".sas7bdat"):
+        floats = cs.float()
+        frame = frame.with_columns(pl.when(floats.abs() < TINIEST).then(0.0).otherwise(floats).name.keep())
+    return frame.with_columns(whole(frame[c]) for c in frame.columns if frame[c].dtype.is_float())
+
+
+def whole(series: pl.Series) -> pl.Series:
+    """A float column as Int64 with nulls where every number is whole and exact; else as it is."""
+    seen = series.fill_nan(None)
+    values = seen.drop_nulls()
+    if not len(values) or not bool(((values == values.round(0)) & (values.abs() < 2**53)).all()):
+        return series
+    return seen.cast(pl.Int64)
+
+
+def read_duckdb(path: Path, table: str | None) -> pl.DataFrame:
+    """One table (or view) of a DuckDB file: the one named (``schema.name`` too), or the only one. Raises TableUnreadable."""
+    import duckdb
+
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            found = connection.execute("select table_schema, table_name from information_schema.tables order by all").fetchall()
+            known = {f"{s}.{t}": (s, t) for s, t in found}
+            matches = [v for k, v in known.items() if table is None or table in (k, v[1])]
+            if len(matches) != 1:
+                what = "no table of this name" if table else f"{len(known)} tables"
+                raise TableUnreadable(
+                    f"the database holds {what}" if table is None else what,
+                    where=path.name,
+                    hint=f"give table = one of: {', '.join(t for _, t in known.values()) or 'none there'}",
+                )
+            schema, name = (part.replace('"', '""') for part in matches[0])
+            return pl.DataFrame(connection.sql(f'select * from "{schema}"."{name}"'))
+    except duckdb.Error:
+        raise TableUnreadable("this is not a DuckDB file that can be opened", where=path.name, hint="is it open elsewhere, or of another version?") from None
