@@ -1,0 +1,175 @@
+"""Several generators on one page: no single rank, but who is best at what, and which choices nobody beats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from twinset.core.finding import Finding
+from twinset.report import words
+from twinset.report.analyses import kept
+from twinset.report.charts import Point, tradeoff
+from twinset.report.material import Page
+from twinset.report.scale import TONES, Tone, is_attack, standing
+from twinset.report.sections import is_detail
+from twinset.report.svg import Mark, symbol
+
+SHAPES: tuple[Mark, ...] = ("dot", "square", "diamond", "down", "ring", "triangle", "star", "plus", "cross")
+
+
+@dataclass(frozen=True)
+class Name:
+    """A generator of the page: letter, marker and verdict."""
+
+    letter: str
+    name: str
+    symbol: Markup
+    verdict: str
+    tone: Tone
+    front: bool
+
+
+@dataclass(frozen=True)
+class Cell:
+    text: str
+    best: bool
+    tone: Tone
+    word: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One measure across all generators."""
+
+    label: str
+    where: str
+    better: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Everything the comparison page shows."""
+
+    names: tuple[Name, ...]
+    lines: tuple[Line, ...]
+    chart: Markup
+    across: str
+    best: tuple[str, ...]
+    caveats: tuple[str, ...]
+
+
+def compared(pages: Sequence[Page]) -> Compared:
+    """Measures down, generators across, and the trade-off between fidelity and the worst attack."""
+    across = next((name for name in ("fidelity.pairs", "fidelity.hellinger", "fidelity.columns") if all(_find(p, name) for p in pages)), "")
+    front = _front(pages, across)
+    tones: dict[str, Tone] = {"pass": "good", "fail": "bad", "inconclusive": "wait"}
+    titles = _titles(pages)
+    names = tuple(
+        Name(_letter(i), titles[i], symbol(SHAPES[i % len(SHAPES)], "made"), words.VERDICTS[p.verdict][0], tones[p.verdict], i in front) for i, p in enumerate(pages)
+    )
+    return Compared(names, _lines(pages), _chart(pages, across, front), words.LABELS.get(across, ""), _best(pages, titles, across, front), _caveats(pages))
+
+
+def worst_attack(page: Page) -> Finding | None:
+    """The attack that is right most often."""
+    tried = [f for f in page.result.findings if f.name.startswith("membership.") and f.measured] or [f for f in page.result.findings if is_attack(f) and f.measured]
+    return max(tried, key=lambda f: f.value) if tried else None
+
+
+def _titles(pages: Sequence[Page]) -> list[str]:
+    """Generator names, told apart by the settings they differ in where a name repeats."""
+    names = [p.generator for p in pages]
+    out = []
+    for p in pages:
+        twins = [q for q in pages if q.generator == p.generator]
+        differ = [k for k in p.settings if len({q.settings.get(k) for q in twins}) > 1]
+        out.append(p.generator + (" (" + ", ".join(f"{k} = {p.settings[k]}" for k in differ) + ")" if differ and names.count(p.generator) > 1 else ""))
+    return out
+
+
+def _letter(i: int) -> str:
+    return chr(ord("A") + i) if i < 26 else str(i + 1)
+
+
+def _find(page: Page, name: str, where: str = "") -> Finding | None:
+    return next((f for f in page.result.findings if f.name == name and f.where == where and f.measured), None)
+
+
+def _lines(pages: Sequence[Page]) -> tuple[Line, ...]:
+    keys = dict.fromkeys((f.name, f.where) for p in pages for f in p.result.findings if not is_detail(f))
+    out = [_endpoint_line(pages)] if any(p.result.comparisons for p in pages) else []
+    for name, where in keys:
+        row = [next((f for f in p.result.findings if (f.name, f.where) == (name, where)), None) for p in pages]
+        known = [f for f in row if f and f.measured]
+        shown = next(f for f in row if f)
+        best = (min if shown.better == "lower" else max)((f.value for f in known), default=None)
+        cells = tuple(_cell(f, p, best if len(known) > 1 else None) for f, p in zip(row, pages, strict=True))
+        out.append(Line(words.label(shown), where if where not in words.label(shown) else "", shown.better, cells))
+    return tuple(out)
+
+
+def _cell(finding: Finding | None, page: Page, best: float | None) -> Cell:
+    if finding is None or not finding.measured:
+        return Cell("not measured", False, "none", "")
+    stands = standing(finding, page.limit(finding))
+    return Cell(words.estimate(finding), best is not None and finding.value == best, TONES[stands], stands if stands != "measured" else "")
+
+
+def _endpoint_line(pages: Sequence[Page]) -> Line:
+    tallies = [kept(p) for p in pages]
+    best = max(t.kept for t in tallies)
+    cells = [Cell(f"{t.kept} of {t.total}", t.kept == best and len(pages) > 1, "none", f"{words.number(t.expected, decimals=1)} expected of a perfect one") if t.total else Cell("not measured", False, "none", "") for t in tallies]
+    return Line("conclusions kept", "", "higher", tuple(cells))
+
+
+def _front(pages: Sequence[Page], across: str) -> set[int]:
+    """Generators that no other one beats in both fidelity and worst attack (ties stay)."""
+    places = {i: (f.value, a.value) for i, p in enumerate(pages) if (f := _find(p, across)) and (a := worst_attack(p))}
+    return {i for i, (x, y) in places.items() if not any(u <= x and v <= y and (u, v) != (x, y) for j, (u, v) in places.items() if j != i)}
+
+
+def _chart(pages: Sequence[Page], across: str, front: set[int]) -> Markup:
+    points = []
+    for i, p in enumerate(pages):
+        f, a = _find(p, across), worst_attack(p)
+        if f and a:
+            points.append(Point(_letter(i), f.value, a.value, a.low, a.high, SHAPES[i % len(SHAPES)], i in front))
+    if len(points) < 2:
+        return Markup("")
+    limits = {p.limit(a) for p in pages if (a := worst_attack(p))} - {None}
+    told = "; ".join(f"{p.letter}: fidelity {words.number(p.x)}, worst attack {words.number(p.y)}{', on the front' if p.front else ''}" for p in points)
+    return tradeoff(points, min(v for v in limits if v is not None) if limits else None, name="tradeoff", sentence=told + ".")
+
+
+def _best(pages: Sequence[Page], titles: Sequence[str], across: str, front: set[int]) -> tuple[str, ...]:
+    out = []
+    placed = [(titles[i], f, a, i) for i, p in enumerate(pages) if (f := _find(p, across)) and (a := worst_attack(p))]
+    if placed:
+        name, f, a, _ = min(placed, key=lambda t: t[1].value)
+        out.append(f"Closest to the patients: {name}, {words.label(f)} {words.estimate(f)}; its worst attack is right {words.estimate(a)} of the time.")
+        name, f, a, _ = min(placed, key=lambda t: t[2].value)
+        out.append(f"Hardest to attack: {name}, {words.estimate(a)} by its worst attack; its {words.label(f)} stand at {words.estimate(f)}.")
+        passing = [t for t in placed if pages[t[3]].verdict == "pass"]
+        if passing:
+            name, f, _, _ = min(passing, key=lambda t: t[1].value)
+            out.append(f"Closest to the patients among those that pass the policy: {name}.")
+        else:
+            out.append("None of them passes the policy.")
+        beaten = [titles[t[3]] for t in placed if t[3] not in front]
+        out.append("Beaten on both counts by another one: " + ", ".join(beaten) + "." if beaten else "None is beaten on both counts by another one.")
+    tallies = [(kept(p), titles[i]) for i, p in enumerate(pages) if p.result.comparisons]
+    if tallies:
+        most = max(t.kept for t, _ in tallies)
+        out.append(f"Most conclusions kept: {', '.join(name for t, name in tallies if t.kept == most)}, {most} of {tallies[0][0].total}.")
+    return tuple(out)
+
+
+def _caveats(pages: Sequence[Page]) -> tuple[str, ...]:
+    out = ["Small differences between generators are within their intervals; “best” marks the best figure, not a proven difference."]
+    if len({(p.n_train, p.n_holdout, p.title) for p in pages}) > 1:
+        out.append("These pages do not share one split or one study: figures are not comparable row by row.")
+    out.append("Choosing the best of several on real patients is itself a look at them: the choice belongs to the custodian's side.")
+    return tuple(out)

@@ -1,0 +1,60 @@
+"""What a report is made from: figures and words that may stand on the custodian's page, never a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from twinset.core.contracts import AuditResult
+from twinset.core.finding import Finding
+
+Verdict = Literal["pass", "fail", "inconclusive"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything one report shows, in plain types. Nothing here is a cell value or a row.
+
+    Attributes:
+        title: name of the study.
+        generator, settings: what made the cohort, and its settings as written in the study.
+        n_train, n_holdout, n_synthetic: patients seen by the generator, kept aside, and synthetic rows made.
+        copies: how many copies were made; fixed before anything was scored.
+        policy, audience: name of the policy, and for whom the release is meant.
+        verdict, reasons, settles: the gate's answer, why, and what would settle or change it.
+        result: findings, comparisons of endpoints and survival curves.
+        limits: the policy's limits, by ``name`` or ``name@where``.
+        rules, source_rules: ``rules.broken`` findings on the synthetic and on the train table.
+        n_redrawn: cells drawn again so that the rules hold.
+        ledger: ``Ledger.to_dict()``.
+        provenance: versions, seeds, checksums, in the order to show.
+        columns: (name, kind, role) of every column of the source.
+        released: whether the release folder was written; None where the caller does not say.
+    """
+
+    title: str
+    generator: str
+    settings: Mapping[str, str]
+    n_train: int
+    n_holdout: int
+    n_synthetic: int
+    copies: int
+    policy: str
+    audience: str
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    settles: tuple[str, ...]
+    result: AuditResult
+    limits: Mapping[str, float]
+    rules: tuple[Finding, ...]
+    source_rules: tuple[Finding, ...]
+    n_redrawn: int
+    ledger: Mapping[str, Any]
+    provenance: Mapping[str, str]
+    columns: tuple[tuple[str, str, str], ...]
+    released: bool | None = None
+
+    def limit(self, finding: Finding) -> float | None:
+        """The policy's limit on this finding: the one for its ``where`` if there is one, else for its name."""
+        return self.limits.get(f"{finding.name}@{finding.where}", self.limits.get(finding.name))

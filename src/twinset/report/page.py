@@ -1,0 +1,65 @@
+"""One self-contained page from findings: decision first, then the evidence. No row, no script, no request to anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from twinset.report import analyses, compare, sections, words
+from twinset.report.material import Page
+from twinset.report.privacy import promise
+from twinset.report.svg import symbol
+
+__all__ = ["Page", "render", "render_compare"]
+
+
+def render(page: Page) -> str:
+    """The report as one HTML document (text, UTF-8).
+
+    For the custodian: its figures were computed on patients' rows. It is not part of a release.
+    Nothing in it is executed or fetched; every name from the study is escaped.
+    """
+    rows, more = sections.worst(page)
+    content: dict[str, Any] = {
+        "page": page,
+        "headline": words.VERDICTS[page.verdict],
+        "tone": {"pass": "good", "fail": "bad", "inconclusive": "wait"}[page.verdict],
+        "cards": sections.cards(page),
+        "not_shown": not_shown(page),
+        "forests": analyses.forests(page),
+        "kept": analyses.kept(page),
+        "curves": analyses.curves(page),
+        "attacks": sections.attacks(page),
+        "numbers": sections.numbers(page),
+        "worst": rows,
+        "more": more,
+        "unmeasured": sections.unmeasured(page),
+        "rules": sections.rules(page),
+        "promise": promise(page),
+    }
+    return _environment().get_template("report.html").render(content)
+
+
+def render_compare(pages: Sequence[Page]) -> str:
+    """Several generators side by side as one HTML document: measures down, generators across, the trade-off, what each is best at."""
+    content = {"pages": pages, "compared": compare.compared(pages)}
+    return _environment().get_template("compare.html").render(content)
+
+
+def not_shown(page: Page) -> tuple[str, ...]:
+    """What the reader must not conclude from this page, most important first."""
+    out = [] if promise(page).finite else [words.NO_GUARANTEE]
+    if not page.n_holdout:
+        out.append(words.NO_HOLDOUT)
+    if not page.result.comparisons:
+        out.append(words.NO_ENDPOINTS)
+    return (*out, *words.NOT_SHOWN)
+
+
+def _environment() -> Environment:
+    env = Environment(loader=PackageLoader("twinset.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    env.globals.update(marks=words.MARKS, glossary=words.GLOSSARY, count=words.count, number=words.number, symbol=symbol)
+    env.filters["sentence"] = words.sentence
+    return env

@@ -1,0 +1,283 @@
+"""What each section of a report says: findings turned into rows of figures, charts and fixed words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from twinset.core.finding import Finding
+from twinset.report import words
+from twinset.report.analyses import kept
+from twinset.report.charts import Estimate, Guide, row, scale_row, strip, tally
+from twinset.report.material import Page
+from twinset.report.scale import TONES, Scale, Standing, Tone, badness, is_attack, scale, standing
+from twinset.report.svg import Axis, Mark
+
+WORST = 12  # rows shown in section 5; the rest is in the findings file
+
+
+@dataclass(frozen=True)
+class Card:
+    """One of the four questions of the first screen."""
+
+    question: str
+    tone: Tone
+    answer: str
+    chart: Markup
+    note: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One finding on its scale, in words."""
+
+    label: str
+    where: str
+    chart: Markup
+    value: str
+    n: str
+    real: str
+    useless: str
+    limit: str
+    better: str
+    standing: Standing
+    tone: Tone
+    says: str
+    silent_on: str
+    missing: str
+
+
+@dataclass(frozen=True)
+class RuleRow:
+    name: str
+    text: str
+    synthetic: str
+    source: str
+    tone: Tone
+
+
+def sentence(finding: Finding, limit: float | None) -> str:
+    """A finding with its scale as one sentence for a screen reader."""
+    if not finding.measured:
+        return f"{words.full_label(finding)}: not measured, because {finding.missing}."
+    parts = [f"{words.full_label(finding)}: {words.estimate(finding)}"]
+    real, useless = as_real(finding), beyond(finding)
+    parts += [f"as good as real: {real}"] if real else []
+    parts += [f"useless: {useless}"] if useless else []
+    parts += [f"policy's limit {words.figure(finding, limit)}"] if limit is not None else []
+    return "; ".join(parts) + f"; {finding.better} is better."
+
+
+def as_real(finding: Finding) -> str:
+    """The good band in words."""
+    s = scale(finding)
+    if s.band is None:
+        return f"chance {words.figure(finding, s.chance)}" if s.chance is not None else ""
+    low, high = (words.figure(finding, v) for v in s.band)
+    ends = [k for k in ("floor", "floor_low", "floor_high", "holdout") if k in finding.beside]
+    if low == high:
+        return low
+    if len(ends) == 1 and finding.better == "lower":
+        return f"up to {high}"
+    return f"{low} or more" if len(ends) == 1 else f"{low.removesuffix(chr(160) + '%')}–{high}"
+
+
+def beyond(finding: Finding) -> str:
+    """The useless end in words."""
+    useless = scale(finding).useless
+    return "" if useless is None else words.figure(finding, useless)
+
+
+def scale_row_of(finding: Finding, limit: float | None) -> Row:
+    """A finding as a table row with its strip."""
+    chart = strip(scale(finding, limit), sentence(finding, limit)) if finding.measured else Markup("")
+    stands = standing(finding, limit)
+    return Row(
+        words.label(finding),
+        finding.where if finding.where not in words.label(finding) else "",
+        chart,
+        words.estimate(finding),
+        f"{finding.n:,}" if finding.measured else "",
+        as_real(finding) if finding.measured else "",
+        beyond(finding) if finding.measured else "",
+        words.figure(finding, limit) if limit is not None else "",
+        f"{finding.better} is better",
+        stands,
+        TONES[stands],
+        words.sentence(finding.says),
+        words.sentence(finding.silent_on),
+        finding.missing,
+    )
+
+
+def numbers(page: Page) -> tuple[Row, ...]:
+    """Every finding about the whole table, in the audit's order."""
+    return tuple(scale_row_of(f, page.limit(f)) for f in page.result.findings if not is_detail(f))
+
+
+def is_detail(finding: Finding) -> bool:
+    """Whether the finding is about one column, pair or subgroup of the fidelity part."""
+    return finding.name.startswith("fidelity.") and bool(finding.where)
+
+
+def worst(page: Page) -> tuple[tuple[Row, ...], int]:
+    """The columns and pairs furthest from real, worst first, and how many more there are."""
+    details = sorted((f for f in page.result.findings if is_detail(f) and f.measured), key=badness, reverse=True)
+    return tuple(scale_row_of(f, page.limit(f)) for f in details[:WORST]), max(0, len(details) - WORST)
+
+
+def unmeasured(page: Page) -> tuple[Row, ...]:
+    """Everything that could not be measured, with the reason."""
+    return tuple(scale_row_of(f, None) for f in page.result.findings if not f.measured)
+
+
+@dataclass(frozen=True)
+class Attacks:
+    """Section 3: the attackers' plot, one row each."""
+
+    scale: Markup
+    rows: tuple[Row, ...]
+
+
+def attacks(page: Page) -> Attacks:
+    """Every attack on one axis from below a coin to always right."""
+    tried = [f for f in page.result.findings if is_attack(f)]
+    measured = [f for f in tried if f.measured]
+    lowest = min([0.45, *(f.low for f in measured if f.low == f.low)])
+    axis = Axis(max(0.0, lowest - 0.02), 1.0, margin=2.5)
+    limits = {page.limit(f) for f in tried} - {None}
+    shared = limits.pop() if len(limits) == 1 else None
+    guides = [Guide(0.5, "chance", "chance"), Guide(1.0, "edge", "always right")]
+    if shared is not None:
+        guides.append(Guide(shared, "limit", "policy" if axis.at(shared) - axis.at(0.5) > 12 else ""))
+    return Attacks(scale_row(axis, guides), tuple(_attack_row(f, page.limit(f), axis, guides) for f in tried))
+
+
+def _attack_row(finding: Finding, limit: float | None, axis: Axis, guides: Sequence[Guide]) -> Row:
+    base = scale_row_of(finding, limit)
+    if not finding.measured:
+        return base
+    own = [g for g in guides if g.kind != "limit"] + ([Guide(limit, "limit")] if limit is not None else [])
+    shapes: dict[str, tuple[Mark, str]] = {"bad": ("diamond", "bad"), "wait": ("ring", "made")}
+    shape, kind = shapes.get(base.tone, ("dot", "made"))
+    bar = Estimate(finding.value, scale(finding).low, scale(finding).high, shape, kind)
+    fields = {**base.__dict__, "chart": row(axis, own, [bar], sentence(finding, limit))}
+    return Row(**fields)
+
+
+def cards(page: Page) -> tuple[Card, ...]:
+    """The four questions, in order."""
+    return _looks(page), _says(page), _hides(page), _possible(page)
+
+
+def _looks(page: Page) -> Card:
+    question = "Looks like the patients"
+    measured = [f for f in page.result.findings if f.name.startswith("fidelity.") and not f.where and f.measured]
+    if not measured:
+        return Card(question, "none", "not measured", Markup(""), "")
+    main = next((f for f in measured if f.name == "fidelity.pairs"), measured[0])
+    stands = {f.name: standing(f) for f in measured}
+    judged = [s for s in stands.values() if s != "measured"]
+    good = sum(s == "as good as real" for s in judged)
+    answers: dict[Standing, tuple[Tone, str]] = {
+        "as good as real": ("good", "as close as new patients are"),
+        "short of real": ("wait", "further away than new patients"),
+        "useless": ("bad", "relations between columns are lost"),
+    }
+    tone, answer = answers.get(stands[main.name], ("none", "measured, without a scale"))
+    note = _scaled(main)
+    if judged:
+        note += f". {good} of {words.count(len(judged), 'measure')} as good as real"
+    return Card(question, tone, answer, strip(scale(main), sentence(main, None)), note + ".")
+
+
+def _says(page: Page) -> Card:
+    question = "Says the same"
+    found = kept(page)
+    if not found.total:
+        return Card(question, "none", "no analysis declared", Markup(""), "Whether conclusions carry over is unknown.")
+    expected = words.number(found.expected, decimals=1)
+    answer = f"{found.kept} of {words.count(found.total, 'conclusion')} {'holds' if found.kept == 1 else 'hold'}"
+    few = found.chance < 0.05
+    tone: Tone = "bad" if few else "good" if found.kept >= found.expected - 0.5 else "wait"
+    note = f"A perfect generator would keep about {expected} with {words.count(page.copies, 'copy', 'copies')}"
+    note += "; so few would be rare by chance." if few else "; a change alone is no evidence." if found.kept < found.total else "."
+    return Card(question, tone, answer, tally(found.kept, found.total, found.expected, f"{answer}; a perfect generator is expected to keep {expected}."), note)
+
+
+def _hides(page: Page) -> Card:
+    question = "Hides the patients"
+    asked = [f for f in page.result.findings if is_attack(f) or page.limit(f) is not None]
+    measured = [f for f in asked if f.measured]
+    if not measured:
+        return Card(question, "wait" if asked else "none", "not measured", Markup(""), words.sentence(asked[0].missing) if asked else "No attack was run.")
+    order: list[Standing] = ["leak shown", "not enough power", "better than chance", "within the limit", "no better than chance"]
+    stands = [standing(f, page.limit(f)) for f in measured]
+    head = min(stands, key=lambda s: order.index(s) if s in order else 9)
+    shown = [f for f, s in zip(measured, stands, strict=True) if s == head]
+    main = max(shown, key=lambda f: _excess(f, page.limit(f)))
+    answers: dict[Standing, tuple[Tone, str]] = {
+        "leak shown": ("bad", f"leak shown in {words.count(len(shown), 'check')}"),
+        "not enough power": ("wait", f"{words.count(len(shown), 'check')} cannot tell"),
+        "better than chance": ("wait", "better than a coin"),
+        "within the limit": ("good", "no leak shown at this power"),
+        "no better than chance": ("good", "no leak shown at this power"),
+    }
+    tone, answer = answers.get(head, ("none", "measured"))
+    if tone == "good" and len(measured) < len(asked):
+        tone, answer = "wait", f"{words.count(len(asked) - len(measured), 'check')} not measured"
+    limit = page.limit(main)
+    note = f"Worst: {words.full_label(main)}, {words.estimate(main)}"
+    note += f"; chance {words.number(0.5, decimals=2)}" if is_attack(main) else ""
+    note += f"; policy {words.figure(main, limit)}" if limit is not None else ""
+    return Card(question, tone, answer, strip(scale(main, limit), sentence(main, limit)), note + ".")
+
+
+def _excess(finding: Finding, limit: float | None) -> float:
+    """How far towards always right a finding stands, for choosing the one to show."""
+    s: Scale = scale(finding, limit)
+    zero = limit if limit is not None else s.chance if s.chance is not None else 0.0
+    return (s.value - zero) / (abs(zero) or 1.0) * (1.0 if finding.better == "lower" else -1.0)
+
+
+def _possible(page: Page) -> Card:
+    question = "Medically possible"
+    if not page.rules:
+        return Card(question, "none", "no rule declared", Markup(""), "Impossible rows were not looked for.")
+    broken = sum(f.measured and f.value > 0 for f in page.rules)
+    unknown = sum(not f.measured for f in page.rules)
+    total = len(page.rules)
+    source = sum(f.measured and f.value > 0 for f in page.source_rules)
+    tone: Tone = "bad" if broken else "wait" if unknown else "good"
+    answer = f"{broken} of {words.count(total, 'rule')} broken" + (f", {unknown} not measured" if unknown else "")
+    note = f"{words.count(page.n_redrawn, 'cell')} redrawn to keep them. "
+    note += f"The source itself breaks {words.count(source, 'rule')}." if source else "The source breaks none."
+    return Card(question, tone, answer, tally(total - broken - unknown, total, None, f"{total - broken - unknown} of {total} rules hold."), note)
+
+
+def _scaled(finding: Finding) -> str:
+    parts = [f"{words.label(finding).capitalize()} {words.estimate(finding)}"]
+    real, useless = as_real(finding), beyond(finding)
+    parts += [f"as good as real {real}"] if real else []
+    parts += [f"useless {useless}"] if useless else []
+    return "; ".join(parts)
+
+
+def rules(page: Page) -> tuple[RuleRow, ...]:
+    """Each rule on the synthetic and on the train table."""
+    source = {f.where: f for f in page.source_rules}
+    out = []
+    for f in page.rules:
+        before = source.get(f.where)
+        tone: Tone = "none" if not f.measured else "bad" if f.value > 0 else "good"
+        text = f.label if f.label and f.label != f.where else f.says
+        out.append(RuleRow(f.where, text, _broken(f), _broken(before) if before else "–", tone))
+    return tuple(out)
+
+
+def _broken(finding: Finding) -> str:
+    if not finding.measured:
+        return f"not measured: {finding.missing}"
+    return f"{words.percent(finding.value)} of {words.count(finding.n, 'row')}"

@@ -1,0 +1,159 @@
+"""The sentences and figures of every report: plain, short, and never more than was measured."""
+
+from __future__ import annotations
+
+import math
+
+from twinset.core.finding import Finding
+
+LABELS = {
+    "fidelity.columns": "single columns",
+    "fidelity.column": "single column",
+    "fidelity.pairs": "pairs of columns",
+    "fidelity.pair": "pair of columns",
+    "fidelity.hellinger": "all columns together (Hellinger)",
+    "fidelity.tstr.logistic": "prediction on real patients, logistic regression",
+    "fidelity.tstr.boosting": "prediction on real patients, boosting",
+    "fidelity.propensity": "telling synthetic from real",
+    "privacy.copies": "exact copies of patients",
+    "privacy.replay.values": "rare values replayed",
+    "privacy.replay.combinations": "rare combinations replayed",
+    "privacy.nearer": "rows nearer to train than to unseen patients",
+    "privacy.hidden_rate": "hidden rate",
+    "privacy.local_cloaking": "local cloaking",
+    "membership.distance": "nearest synthetic row",
+    "membership.classifier": "learnt attack",
+    "rules.broken": "rule broken",
+}
+
+PERCENT = {"privacy.copies", "privacy.hidden_rate", "rules.broken"}
+
+VERDICTS = {
+    "pass": ("Passes the policy", "Every check of the policy was measured and lies within its limit."),
+    "fail": ("Does not pass the policy", "At least one check lies beyond the policy's limit. A refusal is a result: the reasons say what to change."),
+    "inconclusive": ("Not settled", "No breach of the policy is shown, and none can be ruled out with this many patients."),
+}
+MARKS = {"good": "✓", "bad": "✕", "wait": "?", "none": "–"}
+
+NOT_SHOWN = (
+    "The attacks tried here are a lower bound: a better attacker may do better, and one who holds the model itself is not covered.",
+    "Nothing here speaks for patients who were not in the source table, and an analysis that is not listed below was not tested.",
+)
+NO_GUARANTEE = "There is no privacy budget behind this release, so no mathematical guarantee."
+NO_HOLDOUT = "No patients were held out: what needs unseen patients for comparison was not measured, and nothing here can clear this release."
+NO_ENDPOINTS = "No analysis was declared: whether conclusions carry over is unknown."
+
+GLOSSARY = (
+    ("patient", "the unit of everything here; many rows of one patient are kept together."),
+    ("train", "the patients the generator learnt from."),
+    ("hold-out", "patients of the same table that the generator never saw. They show what “new patients” would score."),
+    ("synthetic", "made by the generator; no row stands for a person."),
+    ("interval", "95 % interval: where the figure would likely fall if the study were repeated."),
+    ("as good as real", "what a perfect generator, or a fresh sample of real patients of this size, would score. It is not zero: two samples always differ."),
+    ("useless", "the same score for columns drawn independently of each other: every relation lost."),
+    ("widened interval (T_s)", "an estimate made on synthetic rows carries the error of the patients and of the drawing; T_s adds both. It holds if the generator's model is right."),
+    ("decision kept", "same direction, and significant at 5 % on both tables or on neither."),
+    ("total variation", "half the sum of differences between two tables of shares: 0 is equal, 1 is disjoint."),
+    ("Hellinger", "one distance for all columns together, 0 equal to 1 disjoint."),
+    ("attack AUC", "how often the attacker ranks a patient of the train table above an unseen one: 0.5 is a coin, 1 is always right."),
+    ("isolated patients", "those with the fewest similar others; they are recognised first."),
+    ("hidden rate", "share of patients whose own synthetic row is not the nearest one to them."),
+    ("local cloaking", "how many synthetic rows stand nearer to a patient than his own; higher is better."),
+    ("ledger", "the list of every look at the patients' rows, with its price. Looking at the rows themselves costs infinity."),
+    ("epsilon, delta", "how much one patient can change what is released, at worst, under differential privacy; smaller is stricter."),
+)
+
+
+def number(value: float, *, decimals: int | None = None) -> str:
+    """A figure with three significant digits, thousands grouped, a true minus sign.
+
+    >>> number(0.06642), number(1497.0), number(0.9), number(-0.25), number(float("nan"))
+    ('0.0664', '1,497', '0.900', '−0.250', '–')
+    """
+    if not math.isfinite(value):
+        return "∞" if value == math.inf else "–"
+    places = _decimals(value) if decimals is None else decimals
+    text = f"{value:,.{places}f}"
+    if float(text.replace(",", "")) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", "−")
+
+
+def percent(value: float) -> str:
+    """A share as a percentage of three significant digits at most.
+
+    >>> percent(0.1234), percent(0.0), percent(1.0), percent(0.00012)
+    ('12.3 %', '0 %', '100 %', '0.012 %')
+    """
+    if not math.isfinite(value):
+        return "–"
+    hundred = 100 * value
+    text = f"{hundred:.3g}" if abs(hundred) < 100 else f"{hundred:.0f}"
+    return f"{float(text):.3f}".rstrip("0").rstrip(".").replace("-", "−") + "\u00a0%"
+
+
+def interval(low: float, high: float, *, decimals: int | None = None) -> str:
+    """An interval in brackets; "to" where a minus sign would be misread.
+
+    >>> interval(0.061, 0.072), interval(-0.2, 0.1)
+    ('(0.0610–0.0720)', '(−0.200 to 0.100)')
+    """
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    places = max(_decimals(low), _decimals(high)) if decimals is None else decimals
+    between = " to " if low < 0 else "–"
+    return f"({number(low, decimals=places)}{between}{number(high, decimals=places)})"
+
+
+def figure(finding: Finding, value: float) -> str:
+    """A value in the finding's own unit."""
+    return percent(value) if finding.name in PERCENT else number(value)
+
+
+def estimate(finding: Finding) -> str:
+    """The value with its interval, or "not measured"."""
+    if not finding.measured:
+        return "not measured"
+    if finding.name in PERCENT:
+        return f"{percent(finding.value)} ({_bare(percent(finding.low))}–{percent(finding.high)})" if math.isfinite(finding.low) else percent(finding.value)
+    places = _decimals(finding.value) if finding.value else _decimals(finding.high)
+    return f"{number(finding.value, decimals=places)} {interval(finding.low, finding.high, decimals=places)}".strip()
+
+
+def label(finding: Finding) -> str:
+    """The human name of a finding, without its ``where``."""
+    return finding.label or LABELS.get(finding.name, finding.name)
+
+
+def full_label(finding: Finding) -> str:
+    """The human name of a finding with its ``where``."""
+    return f"{label(finding)}, {finding.where}" if finding.where and finding.where not in label(finding) else label(finding)
+
+
+def count(n: int, one: str, many: str = "") -> str:
+    """A count with its noun.
+
+    >>> count(1, "copy", "copies"), count(1497, "patient")
+    ('1 copy', '1,497 patients')
+    """
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def sentence(text: str) -> str:
+    """First letter upper, one full stop at the end.
+
+    >>> sentence("all checks pass"), sentence("")
+    ('All checks pass.', '')
+    """
+    text = text.strip()
+    return text if not text else text[0].upper() + text[1:] + ("" if text[-1] in ".!?…" else ".")
+
+
+def _bare(text: str) -> str:
+    return text.removesuffix("\u00a0%")
+
+
+def _decimals(value: float) -> int:
+    if value == 0 or not math.isfinite(value):
+        return 2
+    return max(0, min(4, 2 - math.floor(math.log10(abs(value)) + 1e-12)))
