@@ -34,6 +34,7 @@ class Classifier:
     def score(self, view: View, targets: Cohort, rng: Rng) -> FloatArray:
         """Log odds of "release", float64 (rows of ``targets``,)."""
         from sklearn.ensemble import HistGradientBoostingClassifier
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         release, population = _some(view.synthetic, self.rows, rng), _some(view.population, self.rows, rng)
         cells = _matrix(together((release, population, targets)))
@@ -49,8 +50,9 @@ class Classifier:
             early_stopping=False,
             random_state=int(rng.integers(2**31)),
         )
-        model.fit(cells[:n_seen], label, sample_weight=weight)
-        return np.asarray(model.decision_function(cells[n_seen:]), dtype=np.float64)
+        with threadpool_limits(1, user_api="openmp"):  # on a busy machine, idle OpenMP threads burn ten times the work
+            model.fit(cells[:n_seen], label, sample_weight=weight)
+            return np.asarray(model.decision_function(cells[n_seen:]), dtype=np.float64)
 
 
 def _some(cohort: Cohort, n: int, rng: Rng) -> Cohort:

@@ -25,8 +25,9 @@ class Nearer:
     """``privacy.nearer``: share of synthetic rows nearer to train than to equally many hold-out patients; ties count half; chance 0.5.
 
     Equal sizes are the point: the nearest of many is nearer than the nearest of few. The larger side is thinned, by patient,
-    in up to ``draws`` disjoint draws whose shares are averaged. Synthetic rows that share their nearest patient are not independent evidence:
-    the interval is Wilson's at the effective number 1 / sum(w^2), w the share of rows that fall to each patient in one draw.
+    in up to ``draws`` disjoint draws whose shares are averaged. Synthetic rows that share their nearest patient are not independent evidence.
+    If train and hold-out were named by lot, the share would have variance (sum(w^2) - 1/N) / 4, w the share of rows that fall to each of the N patients'
+    rows of one draw; the interval is Wilson's at the effective number 1 / (sum(w^2) - 1/N), at most the number of rows.
     ``rows``: most synthetic rows asked; ``most``: most patients of a side. Do not use it alone: see ``silent_on``.
     """
 
@@ -54,19 +55,19 @@ class Nearer:
         return [Finding(NAME, value, low, high, len(asked), "lower", beside, "", says, SILENT, label=LABEL)]
 
 
-def _some(side: Patients, place: Points, order: np.ndarray, i: int, size: int) -> tuple[Points, np.ndarray]:
-    """The i-th draw of ``size`` patients (the first again where there are too few), and the patient of each of its rows."""
+def _some(side: Patients, place: Points, order: np.ndarray, i: int, size: int) -> Points:
+    """The rows of the i-th draw of ``size`` patients (the first again where there are too few)."""
     start = i * size if (i + 1) * size <= side.n else 0
-    rows = np.flatnonzero(np.isin(side.of, order[start : start + size]))
-    return place.take(rows), side.of[rows]
+    return place.take(np.flatnonzero(np.isin(side.of, order[start : start + size])))
 
 
-def _duel(release: Points, ours: tuple[Points, np.ndarray], theirs: tuple[Points, np.ndarray]) -> tuple[float, float]:
+def _duel(release: Points, ours: Points, theirs: Points) -> tuple[float, float]:
     """The share nearer to train, and the effective number of rows behind it."""
-    to_train, at_train = nearest(release, ours[0])
-    to_held, at_held = nearest(release, theirs[0])
+    to_train, at_train = nearest(release, ours)
+    to_held, at_held = nearest(release, theirs)
     near: FloatArray = to_held[:, 0] - to_train[:, 0]
     wins = np.where(near > TIE, 1.0, np.where(near < -TIE, 0.0, 0.5))
-    falls_to = np.where(wins > 0, ours[1][at_train[:, 0]], -1 - theirs[1][at_held[:, 0]])
-    counts = np.unique(falls_to, return_counts=True)[1] / len(wins)
-    return float(wins.mean()), float(1.0 / np.sum(counts**2))
+    falls_to = np.where(wins > 0, at_train[:, 0], len(ours) + at_held[:, 0])
+    weights = np.bincount(falls_to) / len(wins)
+    lot = float(np.sum(weights**2)) - 1.0 / (len(ours) + len(theirs))
+    return float(wins.mean()), 1.0 / max(lot, 1.0 / len(wins))
