@@ -32,7 +32,7 @@ from twinset.rules.language import RowRule
 MOST_ROUNDS = 12
 LEAST_BATCH = 64
 MOST_SPARE = 50_000  # rows drawn in vain that are kept to borrow from
-ENOUGH = 100  # rows with a value, none of which keeps the rules, that make rules contradictory
+ENOUGH = 1_000  # rows with a value, none of which keeps the rules, that make rules contradictory
 
 Sample = Callable[[int, Rng], Cohort]
 
@@ -78,7 +78,7 @@ def enforce(cohort: Cohort, rules: Sequence[Rule], sample: Sample, rng: Rng) -> 
     ready, known, cells = compute(cohort, used)
     work = _Work(ready, known, _any_broken(known, ready), cells)
     _redraw(work, sample, rng)
-    _refuse_emptied(work)
+    _refuse_emptied(work, sample, rng)
     if work.broken.any():
         _borrow(work, rng)
     return Enforced(work.cohort, work.n_redrawn, int(work.cells.sum()), by_rule)
@@ -126,19 +126,29 @@ def _redraw(work: _Work, sample: Sample, rng: Rng) -> None:
     work.cohort = Cohort(frame, work.cohort.schema)
 
 
-def _refuse_emptied(work: _Work) -> None:
-    """Rules that only rows with a value missing can keep contradict each other, unless they ask for that missing value."""
-    pool = _pool(work)
+def _refuse_emptied(work: _Work, sample: Sample, rng: Rng) -> None:
+    """Refuse rules that rows keep only by leaving values missing that no rule wants missing: they contradict each other."""
     for group in groups_of(work.rules):
-        fit = ~_any_broken([work.rules[i] for i in group.rules], pool)
-        if fit.all():
+        mine = [work.rules[i] for i in group.rules]
+        pool = work.cohort
+        if not _emptied(mine, group.columns, pool):
             continue
-        nodes = [r.node for r in (work.rules[i] for i in group.rules) if isinstance(r, RowRule)]
-        for column in group.columns:
-            present = ~values.is_missing(pool, column)
-            asked = any(tree.may_be_blank(node, column) for node in nodes)
-            if present.sum() >= ENOUGH and not (present & fit).any() and not asked:
-                raise _unmet([work.rules[i] for i in group.rules])
+        for _ in range(2):  # look at more rows before refusing
+            pool = Cohort(pl.concat([pool.frame, *(b.frame for b in work.spare)]), pool.schema)
+            work.spare.append(_matching(sample(2 * ENOUGH, rng), work.cohort))
+        pool = compute(pool, work.rules)[0]
+        if _emptied(mine, group.columns, pool, least=ENOUGH):
+            raise _unmet(mine)
+
+
+def _emptied(rules: Sequence[Rule], columns: Sequence[str], pool: Cohort, *, least: int = 0) -> bool:
+    """Whether more than ``least`` rows hold values in all these columns (or in one of them), and none of those keeps the rules."""
+    nodes = [r.node for r in rules if isinstance(r, RowRule)]
+    held = [~values.is_missing(pool, c) for c in columns if not any(tree.may_be_blank(n, c) for n in nodes)]
+    if not held:
+        return False
+    fit = ~_any_broken(rules, pool)
+    return any(present.sum() >= least and not (present & fit).any() for present in (np.logical_and.reduce(held), *held))
 
 
 def _borrow(work: _Work, rng: Rng) -> None:

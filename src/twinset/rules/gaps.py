@@ -33,7 +33,7 @@ def blocks(seen: Seen) -> list[Candidate]:
         mask = seen.gaps[first]
         support = int(min(mask.sum(), (~mask).sum()))
         if support >= LEAST_ROWS:
-            why = f"`{first}` and this column are missing in the same rows"
+            why = "both are missing in the same rows"
             found += [Candidate(Same(Presence(first, True), Presence(other, True)), why, support) for other in others]
     return found
 

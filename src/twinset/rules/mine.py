@@ -39,7 +39,7 @@ def propose(cohort: Cohort) -> tuple[Proposal, ...]:
     chance below e⁻³⁰ if the columns were independent, and are then checked on every row. Rules on three or more columns
     (but for sums), and rules that a few rows break, are not found.
     """
-    if len(cohort) < LEAST_ROWS:
+    if len(cohort) < LEAST_ROWS or not len(cohort.schema.synthesised):
         return ()
     seen = see(cohort)
     found: list[Proposal] = []

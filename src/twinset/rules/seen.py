@@ -20,7 +20,7 @@ FEW_VALUES = 5
 
 @dataclass(frozen=True, repr=False)
 class Levels:
-    """A column of few values: ``codes`` (n,), -1 where missing, into ``constants``; ``numeric`` where the schema calls it a number."""
+    """A column of few values: ``codes`` (n,), -1 where missing, into ``constants``; ``numeric`` where it is a number or ordered numbers."""
 
     codes: np.ndarray
     constants: tuple[Constant, ...]
@@ -31,7 +31,7 @@ class Levels:
 class Seen:
     """``n`` rows, evenly spaced in the table; columns in the schema's order.
 
-    ``levels``: columns of 2 to 100 values; ``lines``: columns the schema calls numbers or dates, of at least 5 values, NaN where missing;
+    ``levels``: columns of 2 to 100 values; ``lines``: columns the schema calls numbers, dates or ordered categories of numbers, of at least 5 values, NaN where missing;
     ``gaps``: bool masks of the columns with some missing and some present.
     """
 
@@ -75,12 +75,14 @@ def _add(seen: Seen, name: str, sample: Cohort) -> None:
     if gap.any() and not gap.all():
         seen.gaps[name] = gap
     distinct = series.drop_nulls().unique().sort()
+    column = sample.schema[name]
+    numeric = column.numeric or (column.ordered and isinstance(value, Line) and value.type == "number")
     kind: Type = "text" if isinstance(value, Words) else value.type
-    if isinstance(value, Line) and sample.schema[name].numeric and len(distinct) >= FEW_VALUES:
+    if isinstance(value, Line) and numeric and len(distinct) >= FEW_VALUES:
         seen.lines[name] = value
     whole = isinstance(value, Words) or kind == "flag" or bool((distinct == distinct.round(0)).all())
     if 2 <= len(distinct) <= (MOST_LEVELS if whole else 12) and kind != "date":
         codes = np.full(seen.n, -1, dtype=np.int64)
         codes[~gap] = series.drop_nulls().rank("dense").to_numpy().astype(np.int64) - 1
         constants = tuple(Constant(bool(v) if kind == "flag" else v, kind) for v in distinct.to_list())
-        seen.levels[name] = Levels(codes, constants, sample.schema[name].numeric)
+        seen.levels[name] = Levels(codes, constants, numeric)
