@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -182,6 +183,19 @@ def test_many_rules_seldom_kept_together_are_kept_by_borrowing() -> None:
     assert len(done.cohort) == 50
     assert not any(r.broken(done.cohort).any() for r in rules)
     assert done.n_cells > 0
+
+
+def test_a_long_chain_that_the_model_never_draws_is_built_cell_by_cell() -> None:
+    names = [f"v{i}" for i in range(9)]
+    schema = Schema(tuple(Column(n, "integer") for n in names))
+
+    def sample(n: int, rng: Rng) -> Cohort:  # one row in 9! is in order
+        return Cohort(pl.DataFrame({c: rng.integers(0, 1000, n) for c in names}), schema)
+
+    rules = [parse(f"{a} <= {b}", schema) for a, b in pairwise(names)]
+    done = enforce(sample(50, stream(14, "chain")), rules, sample, stream(14, "enforce"))
+    assert not any(r.broken(done.cohort).any() for r in rules)
+    assert done.cohort.frame["v5"].n_unique() > 10
 
 
 def test_a_model_that_never_leaves_gaps_gets_those_the_rules_want() -> None:

@@ -7,7 +7,8 @@ Three steps, each only for the rows that need it:
 2. **Redraw.** Rows that still break a rule are drawn anew from the model, and computed, until they keep all rules:
    rejection, so the rows are the model's own distribution given the rules.
 3. **Borrow**, a last resort for rules that the model almost never keeps together: rules that share columns form a group;
-   the columns that a broken group names are taken from a synthetic row that keeps that group. This loosens the tie
+   the columns that a broken group names are taken from a synthetic row that keeps that group, made by exchanging cells
+   (``walk``) where the model never draws one. This loosens the tie
    between the borrowed columns and the rest of the row, so ``n_cells`` counts it.
 
 No step looks at a real row: a filter on synthetic rows that consults real ones leaks (ReconSyn).
@@ -26,13 +27,15 @@ from twinset.core.contracts import Rule
 from twinset.core.seeds import Rng
 from twinset.errors import RuleInvalid
 from twinset.rules import tree, values
-from twinset.rules.groups import groups_of, in_order
+from twinset.rules.groups import Group, groups_of, in_order
 from twinset.rules.language import RowRule
+from twinset.rules.walk import walk
 
 MOST_ROUNDS = 12
 LEAST_BATCH = 64
 MOST_SPARE = 50_000  # rows drawn in vain that are kept to borrow from
-ENOUGH = 1_000  # rows with a value, none of which keeps the rules, that make rules contradictory
+ENOUGH = 1_000  # further rows to look at before rules are called contradictory
+MOST_WALKERS = 200
 
 Sample = Callable[[int, Rng], Cohort]
 
@@ -130,44 +133,54 @@ def _refuse_emptied(work: _Work, sample: Sample, rng: Rng) -> None:
     """Refuse rules that rows keep only by leaving values missing that no rule wants missing: they contradict each other."""
     for group in groups_of(work.rules):
         mine = [work.rules[i] for i in group.rules]
-        pool = work.cohort
-        if not _emptied(mine, group.columns, pool):
+        if not len(_emptied(mine, group.columns, _pool(work))):
             continue
-        for _ in range(2):  # look at more rows before refusing
-            pool = Cohort(pl.concat([pool.frame, *(b.frame for b in work.spare)]), pool.schema)
-            work.spare.append(_matching(sample(2 * ENOUGH, rng), work.cohort))
-        pool = compute(pool, work.rules)[0]
-        if _emptied(mine, group.columns, pool, least=ENOUGH):
+        work.spare.append(_matching(sample(ENOUGH, rng), work.cohort))  # look at more rows before refusing
+        held = _emptied(mine, group.columns, _pool(work))
+        if len(held) and not len(_walked(work, group, held, rng)):
             raise _unmet(mine)
 
 
-def _emptied(rules: Sequence[Rule], columns: Sequence[str], pool: Cohort, *, least: int = 0) -> bool:
-    """Whether more than ``least`` rows hold values in all these columns (or in one of them), and none of those keeps the rules."""
+def _emptied(rules: Sequence[Rule], columns: Sequence[str], pool: Cohort) -> np.ndarray:
+    """The rows that hold a value in all these columns (else in one of them), if there are some and none keeps the rules."""
     nodes = [r.node for r in rules if isinstance(r, RowRule)]
     held = [~values.is_missing(pool, c) for c in columns if not any(tree.may_be_blank(n, c) for n in nodes)]
-    if not held:
-        return False
     fit = ~_any_broken(rules, pool)
-    return any(present.sum() >= least and not (present & fit).any() for present in (np.logical_and.reduce(held), *held))
+    for present in (np.logical_and.reduce(held), *held) if held else ():
+        if present.any() and not (present & fit).any():
+            return np.flatnonzero(present)
+    return np.array([], dtype=np.int64)
 
 
 def _borrow(work: _Work, rng: Rng) -> None:
-    pool = _pool(work)
     for group in groups_of(work.rules):
         mine = [work.rules[i] for i in group.rules]
         rows = np.flatnonzero(_any_broken(mine, work.cohort))
         if not len(rows):
             continue
-        donors = np.flatnonzero(~_any_broken(mine, pool))
+        pool = _pool(work)
+        donors = pool.where(~_any_broken(mine, pool))
+        if not len(donors):
+            donors = _walked(work, group, np.arange(len(pool)), rng)
         if not len(donors):
             raise _unmet(mine)
         columns = group.columns or work.cohort.schema.names
-        chosen = pool.frame[rng.choice(donors, len(rows))].select(columns)
+        chosen = donors.frame[rng.choice(len(donors), len(rows))].select(columns)
         work.cohort = Cohort(_placed(work.cohort.frame, rows, chosen), work.cohort.schema)
         work.cells[rows] += len(columns)
     work.broken = _any_broken(work.rules, work.cohort)
     if work.broken.any():
         raise _unmet([r for r in work.rules if r.broken(work.cohort).any()])
+
+
+def _walked(work: _Work, group: Group, rows: np.ndarray, rng: Rng) -> Cohort:
+    """Rows that keep a group's rules, made from these rows of the pool; they join the spare rows."""
+    start = _pool(work).take(rng.permutation(rows)[:MOST_WALKERS])
+    mine = [work.rules[i] for i in group.rules]
+    found = walk(start, mine, group.columns, lambda c: compute(c, mine)[0], rng) if group.columns else start.take(np.array([], dtype=np.int64))
+    work.rules = [r.extended(found) if isinstance(r, RowRule) else r for r in work.rules]
+    work.spare.append(found)
+    return found
 
 
 def _pool(work: _Work) -> Cohort:
