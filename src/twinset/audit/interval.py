@@ -104,7 +104,7 @@ def placements(members: FloatArray, others: FloatArray) -> tuple[FloatArray, Flo
     return _below(members, others), 1.0 - _below(others, members)
 
 
-def placed(upper: FloatArray, lower: FloatArray, *, level: float = 0.95) -> Interval:
+def placed(upper: FloatArray, lower: FloatArray, *, level: float = 0.95, inflate: float = 1.0) -> Interval:
     """The interval of ``auc`` from the placements of its two samples.
 
     Use it where placements were averaged or pooled over several draws before. A further member below and one above
@@ -114,7 +114,7 @@ def placed(upper: FloatArray, lower: FloatArray, *, level: float = 0.95) -> Inte
     up = np.concatenate([(upper * n + 1) / (n + 2), [0.5 / (n + 2), (n + 1.5) / (n + 2)]])
     down = np.concatenate([(lower * m + 1) / (m + 2), [0.5 / (m + 2), (m + 1.5) / (m + 2)]])
     centre = (float(up.mean()) + float(down.mean())) / 2
-    error = math.sqrt(float(up.var(ddof=1)) / len(up) + float(down.var(ddof=1)) / len(down))
+    error = math.sqrt(float(up.var(ddof=1)) / len(up) + inflate * float(down.var(ddof=1)) / len(down))
     low, high = normal(centre, error, level=level)
     return Interval(max(0.0, low), min(1.0, high))
 
