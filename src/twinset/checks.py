@@ -66,7 +66,7 @@ def everyday_cohort(n: int = 150, *, seed: int = 0) -> Cohort:
             "score": score.astype(np.int16),
             "site": pl.Series([None if g else s for s, g in zip(site, rng.random(n) < 0.05, strict=True)], dtype=pl.String),
             "sex": pl.Series(np.array(["f", "m"])[rng.integers(0, 2, n)], dtype=pl.Enum(["f", "m", "x"])),
-            "event": rng.random(n) < 0.3,
+            "event": rng.random(n) < np.where(score > 20, 0.7, 0.15),
             "start": start,
             "seen": pl.Series(seen, dtype=pl.Datetime("us", "UTC")),
             "time": rng.exponential(400.0, n).astype(np.float32),
