@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+
+from twinset.coding.columns import Coded, Codes
 
 FloatArray = np.ndarray
 
@@ -28,3 +32,19 @@ def nearest_mean(table: FloatArray, *, neighbours: int = 5) -> FloatArray:
     donors = np.where(np.isnan(donors).all(axis=0), np.nan_to_num(np.nanmean(out, axis=0)), donors)
     out[needy] = KNNImputer(n_neighbors=neighbours).fit(donors).transform(out[needy])
     return out
+
+
+def raw_table(coded: Sequence[Coded]) -> FloatArray:
+    """All columns as raw numbers, shape (n, p): numbers as they are (NaN where there is a gap), levels by their number, or place in the list."""
+    n = 0 if not coded else len(coded[0].codes if isinstance(coded[0], Codes) else coded[0].values)
+    out = np.empty((n, len(coded)))
+    for i, column in enumerate(coded):
+        out[:, i] = _scale(column)[column.codes] if isinstance(column, Codes) else column.values
+    return out
+
+
+def _scale(column: Codes) -> FloatArray:
+    levels = [v for v in column.levels if v is not None]
+    if all(isinstance(v, (int, float)) for v in levels):
+        return np.asarray([0.0 if v is None else float(v) for v in column.levels] or [0.0])
+    return np.arange(max(1, len(column.levels)), dtype=np.float64)

@@ -12,9 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from twinset.coding.columns import Codes
 from twinset.coding.factorial import fit_space
-from twinset.coding.impute import nearest_mean
+from twinset.coding.impute import nearest_mean, raw_table
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import Source
 from twinset.core.schema import Schema
@@ -153,27 +152,12 @@ def _by_stratum(stratum: IntArray, seeds: IntArray) -> list[tuple[int, IntArray]
 
 def _fit_published(settings: Avatars, train: Cohort) -> AvatarsModel:
     table = build(train, PUBLISHED)
-    filled = nearest_mean(_raw(table))[:, list(table.number_of)]
+    filled = nearest_mean(raw_table(table.coded))[:, list(table.number_of)]
     points = fit_space(filled, table.codes, table.sizes, components=settings.components).project(filled, table.codes)
     k = min(settings.k or 20, len(table) - 1)
     units = np.arange(len(table))
     stratum = strata_of(table, tuple(settings.strata), units, k + 1)
     return AvatarsModel(settings, table, filled, points, stratum, units, k, {"recipe": "published", "strata": ", ".join(settings.strata)})
-
-
-def _raw(table: Table) -> FloatArray:
-    """All columns as raw numbers, NaN only where a number to be averaged has a gap."""
-    out = np.empty((len(table), len(table.coded)))
-    for i, column in enumerate(table.coded):
-        if isinstance(column, Codes):
-            plain = all(isinstance(v, (int, float)) for v in column.levels if v is not None)
-            scale = [float(v) if plain and v is not None else float(c) for c, v in enumerate(column.levels)]
-            out[:, i] = np.asarray(scale or [0.0])[column.codes] if len(column.levels) else 0.0
-        elif table.marks[i].ordinary:
-            out[:, i] = column.values
-        else:
-            out[:, i] = np.nan_to_num(column.values)
-    return out
 
 
 def _fit_local(settings: Avatars, train: Cohort, rng: Rng) -> AvatarsModel:

@@ -17,7 +17,7 @@ REACH = 12  # how near
 ROWS = 12_000
 
 
-def find_blocks(table: Table, declared: Sequence[Sequence[str]], *, least: float = 0.5) -> tuple[tuple[int, ...], ...]:
+def find_blocks(table: Table, declared: Sequence[Sequence[str]], *, least: float = 0.08) -> tuple[tuple[int, ...], ...]:
     """Groups of category columns (positions in ``table.codes``), every column in exactly one.
 
     Declared blocks first (names; the marks of a number go by its name). The others are joined, strongest pair first, where
