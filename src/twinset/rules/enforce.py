@@ -131,13 +131,15 @@ def _redraw(work: _Work, sample: Sample, rng: Rng) -> None:
 
 def _refuse_emptied(work: _Work, sample: Sample, rng: Rng) -> None:
     """Refuse rules that rows keep only by leaving values missing that no rule wants missing: they contradict each other."""
+    pool = _pool(work)
     for group in groups_of(work.rules):
         mine = [work.rules[i] for i in group.rules]
-        if not len(_emptied(mine, group.columns, _pool(work))):
+        if not len(_emptied(mine, group.columns, pool)):
             continue
         work.spare.append(_matching(sample(ENOUGH, rng), work.cohort))  # look at more rows before refusing
-        held = _emptied(mine, group.columns, _pool(work))
-        if len(held) and not len(_walked(work, group, held, rng)):
+        pool = _pool(work)
+        held = _emptied(mine, group.columns, pool)
+        if len(held) and not len(_walked(work, group, pool.take(held), rng)):
             raise _unmet(mine)
 
 
@@ -153,15 +155,15 @@ def _emptied(rules: Sequence[Rule], columns: Sequence[str], pool: Cohort) -> np.
 
 
 def _borrow(work: _Work, rng: Rng) -> None:
+    pool = _pool(work)
     for group in groups_of(work.rules):
         mine = [work.rules[i] for i in group.rules]
         rows = np.flatnonzero(_any_broken(mine, work.cohort))
         if not len(rows):
             continue
-        pool = _pool(work)
         donors = pool.where(~_any_broken(mine, pool))
         if not len(donors):
-            donors = _walked(work, group, np.arange(len(pool)), rng)
+            donors = _walked(work, group, pool, rng)
         if not len(donors):
             raise _unmet(mine)
         columns = group.columns or work.cohort.schema.names
@@ -173,9 +175,9 @@ def _borrow(work: _Work, rng: Rng) -> None:
         raise _unmet([r for r in work.rules if r.broken(work.cohort).any()])
 
 
-def _walked(work: _Work, group: Group, rows: np.ndarray, rng: Rng) -> Cohort:
-    """Rows that keep a group's rules, made from these rows of the pool; they join the spare rows."""
-    start = _pool(work).take(rng.permutation(rows)[:MOST_WALKERS])
+def _walked(work: _Work, group: Group, pool: Cohort, rng: Rng) -> Cohort:
+    """Rows that keep a group's rules, made from some of the pool's; they join the spare rows."""
+    start = pool.take(rng.permutation(len(pool))[:MOST_WALKERS])
     mine = [work.rules[i] for i in group.rules]
     found = walk(start, mine, group.columns, lambda c: compute(c, mine)[0], rng) if group.columns else start.take(np.array([], dtype=np.int64))
     work.rules = [r.extended(found) if isinstance(r, RowRule) else r for r in work.rules]
@@ -213,4 +215,5 @@ def _placed(frame: pl.DataFrame, rows: np.ndarray, by: pl.DataFrame) -> pl.DataF
 
 
 def _matching(drawn: Cohort, like: Cohort) -> Cohort:
-    return Cohort(drawn.frame.select(like.schema.names).cast(like.frame.schema), like.schema)
+    frame = drawn.frame.select(like.schema.names)
+    return Cohort(frame if frame.schema == like.frame.schema else frame.cast(like.frame.schema, strict=False), like.schema)
