@@ -40,17 +40,43 @@ def typed(series: pl.Series, *, decimal: str = ".", missing: Sequence[str] = ())
     distinct = clean.drop_nulls().unique()
     if not len(distinct):
         return Typed(clean, n_padded)
-    numbers = _as_numbers(distinct, decimal)
-    odd = distinct.filter(numbers.is_null())
-    if len(odd) < len(distinct):
-        tokens = odd.filter(odd.str.to_lowercase().is_in(list(TOKENS)))
-        if len(tokens) == len(odd):
-            made = _number_column(clean, distinct.filter(numbers.is_not_null()), decimal)
-            return Typed(made if made is not None else clean, n_padded, tuple(tokens.sort()) if made is not None else ())
+    points = _points(distinct, decimal)
+    plain = _rewritten(distinct, points)
+    odd = distinct.filter(_finite(plain).is_null())
+    if len(odd) == len(distinct):
+        return _words(clean, distinct, n_padded)
+    tokens = odd.filter(odd.str.to_lowercase().is_in(list(TOKENS)))
+    if len(tokens) < len(odd):
         few = odd.filter(~odd.is_in(tokens.implode()))
         mostly = len(few) <= MOST_ODD and len(distinct) >= 20 * len(few)
         return Typed(clean, n_padded, odd=tuple(few.sort()) if mostly else ())
-    return _words(clean, distinct, n_padded)
+    made = _number_column(_rewritten(clean, points), plain.filter(_finite(plain).is_not_null()))
+    if made is None:
+        return Typed(clean, n_padded)
+    return Typed(made, n_padded, tuple(tokens.sort()), note="numbers with grouped thousands" if points.grouped else "")
+
+
+@dataclass(frozen=True)
+class Points:
+    """How a column's numbers are punctuated: the decimal sign, and whether the other sign groups thousands."""
+
+    decimal: str
+    grouped: bool
+
+
+def _points(texts: pl.Series, decimal: str) -> Points:
+    other = "," if decimal == "." else "."
+    marked = texts.filter(texts.str.contains(other, literal=True))
+    group = f"[{other}]"
+    grouped = len(marked) > 0 and bool(marked.str.contains(rf"^[+-]?[1-9]\d{{0,2}}({group}\d{{3}})+([{decimal}]\d*)?$").all())
+    return Points(decimal, grouped)
+
+
+def _rewritten(texts: pl.Series, points: Points) -> pl.Series:
+    """The texts with grouping removed and the decimal sign a point; a sign that is neither stays and makes them no numbers."""
+    if points.grouped:
+        texts = texts.str.replace_all("," if points.decimal == "." else ".", "", literal=True)
+    return texts.str.replace(",", ".", literal=True) if points.decimal == "," else texts
 
 
 def stripped(series: pl.Series, missing: Sequence[str] = ()) -> tuple[pl.Series, int]:
@@ -81,31 +107,24 @@ def dates(series: pl.Series) -> Typed:
     return _dates(series, distinct, 0) or Typed(series)
 
 
-def _as_numbers(texts: pl.Series, decimal: str) -> pl.Series:
+def _finite(texts: pl.Series) -> pl.Series:
     """Finite numbers as Float64, null for what is none."""
-    if decimal == ",":
-        grouped = bool(texts.filter(texts.str.contains(".", literal=True)).str.contains(r"^[+-]?\d{1,3}(\.\d{3})+(,\d+)?$").any())
-        texts = texts.str.replace(",", ".", literal=True) if not grouped else texts.str.replace(r"^(.*[.].*)$", "")
     values = texts.cast(pl.Float64, strict=False)
-    return values.to_frame("x").select(pl.when(pl.col("x").is_finite()).then("x")).to_series()
+    return values.to_frame("x").select(pl.when(pl.col("x").is_finite()).then("x").alias(texts.name)).to_series()
 
 
-def _number_column(clean: pl.Series, texts: pl.Series, decimal: str) -> pl.Series | None:
-    """Int64 or Float64; ``None`` if numbers would not hold these texts (they are codes)."""
-    if bool(texts.str.contains(r"^[+-]?0\d").any()):
+def _number_column(clean: pl.Series, numbers: pl.Series) -> pl.Series | None:
+    """Int64 or Float64; ``None`` if numbers would not hold these texts (they are codes). ``numbers``: the distinct ones, as text."""
+    if bool(numbers.str.contains(r"^[+-]?0\d").any()):
         return None
-    if bool(texts.str.contains(r"^[+-]?\d+([.,]0*)?$").all()):
-        exact = bool(texts.str.contains(r"^[+-]?\d+$").all())
-        whole = clean.cast(pl.Int64, strict=False) if exact else _as_numbers(clean, decimal).cast(pl.Int64, strict=False).alias(clean.name)
-        n_numbers = clean.is_in(texts.implode()).sum()
-        if len(whole) - whole.null_count() != n_numbers:
-            return None
+    if bool(numbers.str.contains(r"^[+-]?\d+([.]0*)?$").all()):
+        whole = clean.str.replace(r"[.]0*$", "").cast(pl.Int64, strict=False)
+        if len(whole) - whole.null_count() != int(clean.is_in(numbers.implode()).sum()):
+            return None  # more than 64 bits
         return _compact_dates(whole) if DATE_NAME.search(clean.name) else whole
-    ends = texts.str.extract(r"[.,](\d*)$").fill_null("")
+    ends = numbers.str.extract(r"[.](\d*)$").fill_null("")
     trailing = bool(ends.str.ends_with("0").any()) and ends.str.len_chars().n_unique() > 1
-    if trailing and CODE_NAME.search(clean.name):
-        return None
-    return _as_numbers(clean, decimal).alias(clean.name)
+    return None if trailing and CODE_NAME.search(clean.name) else _finite(clean)
 
 
 def _compact_dates(whole: pl.Series) -> pl.Series:

@@ -1,51 +1,94 @@
-"""A schema read from the data: kinds, levels and bounds, all of private origin."""
+"""A schema read from the data: kinds, roles, levels and bounds, all of private origin."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
+import numpy as np
 import polars as pl
 
 from twinset.core.schema import Column, Kind, Level, Schema
+from twinset.errors import SchemaMismatch
+from twinset.io.identifiers import identifier
+from twinset.io.roles import is_code, with_roles
 
 MOST_NUMERIC_LEVELS = 20
-EPOCH_MS = 86_400_000
+MOST_MISSING_CODES = 4
+MOST_DECIMALS = 6
+MS_PER_DAY = 86_400_000
+CODE_NUMBERS = (*range(-9, 0), *(-11 * i for i in range(5, 10)), *(-111 * i for i in range(5, 10)), *(-1111 * i for i in range(5, 10)), -99999)
 
 
 def infer_schema(frame: pl.DataFrame, *, unit: str = "") -> Schema:
-    """What each column of ``frame`` seems to be, in its order.
+    """What each column of ``frame`` seems to be, in its order; ``unit`` names the patient's column ("" = a row is a patient).
 
-    Strings and booleans are categories; numbers with at most 20 distinct values (and fewer than a fifth of the rows)
-    are ordered categories; other numbers are ``integer`` where whole, else ``number`` with the decimals they carry.
-    Every bound and level is read from the rows, so its origin is ``private``: a schema to start from, never one to claim privacy with.
+    Strings and booleans are categories; numbers with at most 20 distinct values (and fewer than a fifth of the rows) are
+    ordered categories, codes of places and types unordered ones; other numbers are ``integer`` where whole, else ``number``
+    with the decimals they carry; direct identifiers and free text are ``text`` and never synthesised. Negative codes among
+    numbers that are otherwise not negative are ``missing_codes``. Roles are proposals. Every bound and level is read from the
+    rows, so its origin is ``private``: a schema to start from, never one to claim privacy with.
+    Raises SchemaMismatch if there is no column ``unit``.
 
-    >>> infer_schema(pl.DataFrame({"age": list(range(40)), "sex": ["f", "m"] * 20})).columns
-    (Column('age', integer, private), Column('sex', category, 2 levels, private))
+    >>> infer_schema(pl.DataFrame({"x": list(range(40)), "sex": ["f", "m"] * 20})).columns
+    (Column('x', integer, private), Column('sex', category, quasi-identifier, 2 levels, private))
     """
-    return Schema(tuple(describe(frame[name]) for name in frame.columns), unit=unit)
+    if unit and unit not in frame.columns:
+        raise SchemaMismatch(f"no column `{unit}` to name the patient", hint="name it as in the table")
+    columns = [describe(frame[name]) for name in frame.columns]
+    if unit:
+        columns = [Column(c.name, "text", "identifier", identifier="patient number") if c.name == unit else c for c in columns]
+    return Schema(with_roles(columns), unit=unit)
 
 
 def describe(series: pl.Series) -> Column:
-    """The column as its values alone tell it: kind, bounds, levels, decimals."""
+    """The column as its name and cells alone tell it; no role but ``identifier``."""
     name, dtype = series.name, series.dtype
+    found = identifier(series)
+    if found:
+        return Column(name, "text", "identifier", identifier=found)
     if dtype == pl.Date or isinstance(dtype, pl.Datetime):
         low, high = _span(series)
         return Column(name, "date" if dtype == pl.Date else "datetime", low=low, high=high)
     if dtype.is_numeric():
         return _number(series)
+    values = series.drop_nulls()
+    if dtype == pl.String and len(values) >= MOST_NUMERIC_LEVELS and values.n_unique() > max(MOST_NUMERIC_LEVELS, len(values) / 2):
+        return Column(name, "text")  # codes nearly every row has its own of: numbers with odd texts among them
     return Column(name, "category", levels=_levels(series))
+
+
+def propose_unit(schema: Schema) -> str:
+    """The column that names the patient of several rows, or "": the first that was recognised as a repeating patient number."""
+    return next((c.name for c in schema if c.identifier == "patient number"), "")
+
+
+def missing_codes(values: pl.Series) -> tuple[float, ...]:
+    """Negative codes (-8, -99 ...) among numbers that are otherwise not negative: few, whole, and more often than single cells.
+
+    >>> missing_codes(pl.Series([*range(100), -8, -8, -8])), missing_codes(pl.Series([-8.0, -7.9, 0.0, 1.0]))
+    ((-8.0,), ())
+    """
+    low = values.filter(values < 0)
+    codes = low.unique().sort()
+    if not len(codes) or len(codes) > MOST_MISSING_CODES or not bool(codes.cast(pl.Float64).is_in([float(c) for c in CODE_NUMBERS]).all()):
+        return ()
+    heavy = len(low) >= max(2 * len(codes), 0.002 * len(values))
+    return tuple(float(c) for c in codes) if heavy and len(low) < len(values) else ()
 
 
 def _number(series: pl.Series) -> Column:
     values = series.drop_nulls()
     n_distinct = values.n_unique()
     if n_distinct <= MOST_NUMERIC_LEVELS and n_distinct <= max(2, len(values) / 5):
-        return Column(series.name, "category", levels=_levels(series), ordered=True)
-    kind: Kind = "integer" if series.dtype.is_integer() or bool((values == values.round(0)).all()) else "number"
-    low, high = _span(series)
-    column = Column(series.name, kind, low=low, high=high)
-    return replace(column, decimals=_decimals(values)) if kind == "number" else column
+        return Column(series.name, "category", levels=_levels(series), ordered=not is_code(values))
+    integral = values.dtype.is_integer() or bool((values == values.round(0)).all())
+    if integral and is_code(values):
+        return Column(series.name, "category", levels=_levels(series))
+    codes = missing_codes(values)
+    values = values.filter(~values.cast(pl.Float64).is_in(list(codes))) if codes else values
+    kind: Kind = "integer" if integral else "number"
+    low, high = _span(values)
+    return Column(series.name, kind, low=low, high=high, missing_codes=codes, decimals=None if integral else _decimals(values))
 
 
 def _levels(series: pl.Series) -> tuple[Level, ...]:
@@ -57,18 +100,18 @@ def _span(series: pl.Series) -> tuple[float | None, float | None]:
     if series.dtype == pl.Date:
         values = series.to_physical()
     elif isinstance(series.dtype, pl.Datetime):
-        values = series.dt.epoch("ms") / EPOCH_MS
+        values = series.dt.epoch("ms") / MS_PER_DAY
     low, high = values.min(), values.max()
     if not isinstance(low, (int, float)) or not isinstance(high, (int, float)):
         return None, None
     return (float(low), float(high)) if math.isfinite(low) and math.isfinite(high) else (None, None)
 
 
-def _decimals(values: pl.Series, most: int = 6) -> int | None:
-    """Digits after the point that all values carry; ``None`` if more than ``most``."""
-    distinct = values.unique().cast(pl.Float64)
-    for digits in range(most + 1):
+def _decimals(values: pl.Series) -> int | None:
+    """Digits after the point that all values carry; ``None`` if more than 6 (then as many as needed)."""
+    distinct = values.unique().cast(pl.Float64).to_numpy()
+    for digits in range(MOST_DECIMALS + 1):
         scaled = distinct * 10.0**digits
-        if bool(((scaled - scaled.round(0)).abs() <= 1e-9 * pl.select(pl.max_horizontal(scaled.abs(), pl.lit(1.0))).to_series()).all()):
+        if np.all(np.abs(scaled - np.round(scaled)) <= 1e-9 * np.maximum(1.0, np.abs(scaled))):
             return digits
     return None
