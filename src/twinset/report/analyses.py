@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -13,6 +13,8 @@ from twinset.report.charts import Estimate, Guide, row, scale_row, survival, sur
 from twinset.report.material import Page
 from twinset.report.svg import Axis
 from twinset.report.words import interval, number
+
+AGAINST = " against "
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Forest:
     """All contrasts of one endpoint on one axis."""
 
     endpoint: str
+    against: str  # what every contrast is compared with, if it is one thing
     unit: str
     scale: Markup
     analyses: tuple[Analysis, ...]
@@ -70,13 +73,16 @@ def _forest(endpoint: str, group: Sequence[Comparison], *, ratio: bool, hazard: 
     axis = _axis(group, ratio=ratio)
     none = 1.0 if ratio else 0.0
     guides = [Guide(t, "grid", number(t, decimals=_places(t))) for t in axis.ticks() if t != none]
-    guides.append(Guide(none, "zero", "1 = no effect" if ratio else "0 = no effect"))
-    crowded = [g for g in guides if g.kind == "grid" and abs(axis.at(g.value) - axis.at(none)) < 14]
+    guides.append(Guide(none, "zero", "1, no effect" if ratio else "0, no effect"))
+    crowded = [g for g in guides if g.kind == "grid" and abs(axis.at(g.value) - axis.at(none)) < 21]
     guides = [Guide(g.value, g.kind) if g in crowded else g for g in guides]
     unit = ("hazard ratio" if hazard else "ratio") + ", logarithmic axis" if ratio else "difference, in the endpoint's own unit"
+    sides = {c.train.contrast.partition(AGAINST)[2] for c in group}
+    against = sides.pop() if len(sides) == 1 else ""
     analyses = tuple(_analysis(c, axis, guides) for c in group)
+    analyses = tuple(replace(a, contrast=a.contrast.removesuffix(AGAINST + against)) for a in analyses)
     reasons = tuple(dict.fromkeys(c.constraint for c in group if c.constraint))
-    return Forest(endpoint, unit, scale_row(axis, guides), analyses, any(c.holdout for c in group), reasons)
+    return Forest(endpoint, against, unit, scale_row(axis, guides), analyses, any(c.holdout for c in group), reasons)
 
 
 def _axis(group: Sequence[Comparison], *, ratio: bool) -> Axis:
@@ -111,11 +117,16 @@ def _analysis(c: Comparison, axis: Axis, guides: Sequence[Guide]) -> Analysis:
     bars = [bar(c.train, c.train.low, c.train.high, ("square", "train")), bar(c.synthetic, c.widened_low, c.widened_high, ("ring", "made"))]
     if c.holdout:
         bars.append(bar(c.holdout, c.holdout.low, c.holdout.high, ("triangle", "holdout")))
+    bars = [b for b in bars if math.isfinite(b.value) and math.isfinite(b.low) and math.isfinite(b.high)]
     verdict = "holds" if c.decision_kept else "changes"
     if not c.estimate_inside:
         verdict += ", estimate outside the train interval"
-    sentence = f"{c.train.contrast}: train {train}; synthetic, widened, {synthetic}" + (f"; hold-out {holdout}" if holdout else "") + f". The conclusion {verdict}."
-    return Analysis(c.train.contrast, row(axis, guides, bars, sentence), train, synthetic, holdout, c.decision_kept, verdict, number(c.overlap, decimals=2), c.constraint)
+    sentence = (
+        f"{c.train.contrast}: train {train}; synthetic, widened, {synthetic}" + (f"; hold-out {holdout}" if holdout else "") + f". The conclusion {verdict}."
+    )
+    return Analysis(
+        c.train.contrast, row(axis, guides, bars, sentence), train, synthetic, holdout, c.decision_kept, verdict, number(c.overlap, decimals=2), c.constraint
+    )
 
 
 def curves(page: Page) -> tuple[Curves, ...]:
@@ -172,7 +183,7 @@ def _kept_odds(c: Comparison, page: Page) -> float:
     edge = 1.959964 * c.widened_error
     if value > 1.959964 * c.train.error:
         return _normal((value - edge) / scatter)
-    return _normal((edge - value) / scatter) - _normal(-value / scatter)
+    return _normal((edge - value) / scatter) - _normal((-edge - value) / scatter)
 
 
 def _normal(z: float) -> float:

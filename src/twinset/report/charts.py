@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -18,8 +19,8 @@ from twinset.report.svg import Axis, Mark, drawing, element, level, mark, polyli
 from twinset.report.words import number
 
 HEIGHT = 30.0
-PANEL = (320.0, 218.0)  # width and height of one survival panel
-PLOT = (38.0, 12.0, 308.0, 172.0)  # left, top, right, bottom of its plot area
+PANEL = (264.0, 214.0)  # width and height of one survival panel
+PLOT = (40.0, 24.0, 256.0, 168.0)  # left, top, right, bottom of its plot area
 
 
 def strip(scale: Scale, sentence: str) -> Markup:
@@ -63,13 +64,15 @@ class Estimate:
 
 
 def row(axis: Axis, guides: Sequence[Guide], estimates: Sequence[Estimate], sentence: str) -> Markup:
-    """One row of a plot that is a table: rows stacked without a gap join their guides to one chart."""
-    height = 22.0 + 15.0 * len(estimates)
-    parts = [upright(axis, g.value, 0, height, g.kind) for g in guides if axis.holds(g.value)]
+    """One row of a plot that is a table: guides behind it run the whole height of their cell, so that stacked rows make one chart."""
+    height = 14.0 + 15.0 * len(estimates)
+    parts: list[Markup] = []
     for i, e in enumerate(estimates):
-        y = 18.5 + 15.0 * i
+        y = 14.5 + 15.0 * i
         parts += [level(axis, (e.low, e.high), y, f"whisker {e.kind}"), mark(axis, e.value, y, e.shape, e.kind)]
-    return drawing(sentence, height, *parts, kind="row")
+    lines = [upright(axis, g.value, "0", "100%", g.kind) for g in guides if axis.holds(g.value)]
+    back = element("svg", {"class": "back", "width": "100%", "height": "100%", "aria-hidden": "true"}, *lines)
+    return back + drawing(sentence, height, *parts, kind="row")
 
 
 def scale_row(axis: Axis, guides: Sequence[Guide]) -> Markup:
@@ -118,7 +121,7 @@ def survival_floor(curves: Sequence[Curve]) -> float:
 
 def survival(curves: Sequence[Curve], floor: float, last: float, *, name: str, sentence: str) -> Markup:
     """One arm: train solid with a filled band, synthetic dashed with an outlined band; time across, share without event up."""
-    left, top, right, bottom = PLOT
+    left, _, right, bottom = PLOT
     axis = _Plane(last, floor)
     parts = [_frame(axis)]
     for curve in sorted(curves, key=lambda c: c.cohort != "train"):
@@ -126,8 +129,8 @@ def survival(curves: Sequence[Curve], floor: float, last: float, *, name: str, s
         if curve.low:
             parts.append(element("path", {"class": f"area {kind}", "d": axis.band(curve)}))
         parts.append(element("path", {"class": f"curve {kind}", "d": axis.steps(curve.times, curve.survival)}))
-    parts.append(element("text", {"class": "tick", "x": (left + right) / 2, "y": bottom + 34, "text-anchor": "middle"}, "time, in the unit of the table"))
-    parts.append(element("text", {"class": "tick", "x": left, "y": top - 3}, "share without the event"))
+    parts.append(element("text", {"class": "tick", "x": (left + right) / 2, "y": bottom + 34, "text-anchor": "middle"}, "time"))
+    parts.append(element("text", {"class": "tick", "x": 0, "y": 10}, "share without the event"))
     head = {"class": "panel", "role": "img", "viewBox": f"0 0 {PANEL[0]:g} {PANEL[1]:g}", "aria-labelledby": f"{name}-t {name}-d"}
     return element("svg", head, element("title", {"id": f"{name}-t"}, "Survival, train and synthetic"), element("desc", {"id": f"{name}-d"}, sentence), *parts)
 
@@ -172,7 +175,13 @@ def _frame(plane: _Plane) -> Markup:
     for time in round_ticks(0.0, plane.last or 1.0, 4):
         x = plane.x(time)
         parts.append(element("line", {"class": "edge", "x1": x, "x2": x, "y1": bottom, "y2": bottom + 4}))
-        parts.append(element("text", {"class": "tick", "x": x, "y": bottom + 17, "text-anchor": "end" if x > right - 8 else "middle"}, number(time, decimals=0 if plane.last >= 10 else 1)))
+        parts.append(
+            element(
+                "text",
+                {"class": "tick", "x": x, "y": bottom + 17, "text-anchor": "end" if x > right - 8 else "middle"},
+                number(time, decimals=0 if plane.last >= 10 else 1),
+            )
+        )
     parts.append(element("line", {"class": "edge", "x1": left, "x2": right, "y1": bottom, "y2": bottom}))
     return Markup("").join(parts)
 
@@ -212,14 +221,14 @@ def tradeoff(points: Sequence[Point], limit: float | None, *, name: str, sentenc
             parts.append(element("line", {"class": kind, "x1": "9%", "x2": "98%", "y1": y(value), "y2": y(value)}))
             parts.append(element("text", {"class": f"tick {kind}", "x": "98%", "y": y(value) - 5, "text-anchor": "end"}, text))
     front = sorted((p for p in points if p.front), key=lambda p: p.x)
-    for a, b in zip(front, front[1:], strict=False):
+    for a, b in pairwise(front):
         parts.append(element("line", {"class": "front", "x1": f"{across.at(a.x):.2f}%", "x2": f"{across.at(b.x):.2f}%", "y1": y(a.y), "y2": y(b.y)}))
     for p in points:
         at = f"{across.at(p.x):.2f}%"
         parts.append(element("line", {"class": "whisker made", "x1": at, "x2": at, "y1": y(p.low), "y2": y(p.high)}))
         parts.append(mark(across, p.x, y(p.y), p.shape, "made"))
         parts.append(element("svg", {"x": at, "y": y(p.y), "overflow": "visible"}, element("text", {"class": "letter", "x": 10, "y": -6}, p.letter)))
-    head = {"class": "tradeoff", "role": "img", "width": "100%", "height": height, "aria-labelledby": f"{name}-t {name}-d"}
+    head: dict[str, str | float] = {"class": "tradeoff", "role": "img", "width": "100%", "height": height, "aria-labelledby": f"{name}-t {name}-d"}
     return element("svg", head, element("title", {"id": f"{name}-t"}, "Fidelity against attack"), element("desc", {"id": f"{name}-d"}, sentence), *parts)
 
 

@@ -13,7 +13,7 @@ from twinset.report.analyses import kept
 from twinset.report.charts import Point, tradeoff
 from twinset.report.material import Page
 from twinset.report.scale import TONES, Tone, is_attack, standing
-from twinset.report.sections import is_detail
+from twinset.report.sections import wholes
 from twinset.report.svg import Mark, symbol
 
 SHAPES: tuple[Mark, ...] = ("dot", "square", "diamond", "down", "ring", "triangle", "star", "plus", "cross")
@@ -68,14 +68,17 @@ def compared(pages: Sequence[Page]) -> Compared:
     tones: dict[str, Tone] = {"pass": "good", "fail": "bad", "inconclusive": "wait"}
     titles = _titles(pages)
     names = tuple(
-        Name(_letter(i), titles[i], symbol(SHAPES[i % len(SHAPES)], "made"), words.VERDICTS[p.verdict][0], tones[p.verdict], i in front) for i, p in enumerate(pages)
+        Name(_letter(i), titles[i], symbol(SHAPES[i % len(SHAPES)], "made"), words.VERDICTS[p.verdict][0], tones[p.verdict], i in front)
+        for i, p in enumerate(pages)
     )
     return Compared(names, _lines(pages), _chart(pages, across, front), words.LABELS.get(across, ""), _best(pages, titles, across, front), _caveats(pages))
 
 
 def worst_attack(page: Page) -> Finding | None:
     """The attack that is right most often."""
-    tried = [f for f in page.result.findings if f.name.startswith("membership.") and f.measured] or [f for f in page.result.findings if is_attack(f) and f.measured]
+    tried = [f for f in page.result.findings if f.name.startswith("membership.") and f.measured] or [
+        f for f in page.result.findings if is_attack(f) and f.measured
+    ]
     return max(tried, key=lambda f: f.value) if tried else None
 
 
@@ -99,7 +102,7 @@ def _find(page: Page, name: str, where: str = "") -> Finding | None:
 
 
 def _lines(pages: Sequence[Page]) -> tuple[Line, ...]:
-    keys = dict.fromkeys((f.name, f.where) for p in pages for f in p.result.findings if not is_detail(f))
+    keys = dict.fromkeys((f.name, f.where) for p in pages for f in wholes(p.result.findings))
     out = [_endpoint_line(pages)] if any(p.result.comparisons for p in pages) else []
     for name, where in keys:
         row = [next((f for f in p.result.findings if (f.name, f.where) == (name, where)), None) for p in pages]
@@ -121,7 +124,12 @@ def _cell(finding: Finding | None, page: Page, best: float | None) -> Cell:
 def _endpoint_line(pages: Sequence[Page]) -> Line:
     tallies = [kept(p) for p in pages]
     best = max(t.kept for t in tallies)
-    cells = [Cell(f"{t.kept} of {t.total}", t.kept == best and len(pages) > 1, "none", f"{words.number(t.expected, decimals=1)} expected of a perfect one") if t.total else Cell("not measured", False, "none", "") for t in tallies]
+    cells = [
+        Cell(f"{t.kept} of {t.total}", t.kept == best and len(pages) > 1, "none", f"{words.number(t.expected, decimals=1)} expected of a perfect one")
+        if t.total
+        else Cell("not measured", False, "none", "")
+        for t in tallies
+    ]
     return Line("conclusions kept", "", "higher", tuple(cells))
 
 

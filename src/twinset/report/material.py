@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from twinset.core.contracts import AuditResult
@@ -31,6 +31,7 @@ class Page:
         provenance: versions, seeds, checksums, in the order to show.
         columns: (name, kind, role) of every column of the source.
         released: whether the release folder was written; None where the caller does not say.
+        rule_texts: what each rule says, by name, as its author wrote it; never a bound that was read from the rows.
     """
 
     title: str
@@ -54,6 +55,7 @@ class Page:
     provenance: Mapping[str, str]
     columns: tuple[tuple[str, str, str], ...]
     released: bool | None = None
+    rule_texts: Mapping[str, str] = field(default_factory=dict)
 
     def limit(self, finding: Finding) -> float | None:
         """The policy's limit on this finding: the one for its ``where`` if there is one, else for its name."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from twinset.report import analyses, compare, sections, words
 from twinset.report.material import Page
@@ -22,6 +23,7 @@ def render(page: Page) -> str:
     Nothing in it is executed or fetched; every name from the study is escaped.
     """
     rows, more = sections.worst(page)
+    held, quiet = sections.rules(page)
     content: dict[str, Any] = {
         "page": page,
         "headline": words.VERDICTS[page.verdict],
@@ -32,11 +34,12 @@ def render(page: Page) -> str:
         "kept": analyses.kept(page),
         "curves": analyses.curves(page),
         "attacks": sections.attacks(page),
-        "numbers": sections.numbers(page),
+        "groups": sections.groups(page),
         "worst": rows,
         "more": more,
         "unmeasured": sections.unmeasured(page),
-        "rules": sections.rules(page),
+        "rules": held,
+        "quiet": quiet,
         "promise": promise(page),
     }
     return _environment().get_template("report.html").render(content)
@@ -58,8 +61,16 @@ def not_shown(page: Page) -> tuple[str, ...]:
     return (*out, *words.NOT_SHOWN)
 
 
+def coded(text: str) -> Markup:
+    """Escaped text with what stands between backticks set as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(p) if i % 2 else escape(p) for i, p in enumerate(parts))
+
+
 def _environment() -> Environment:
     env = Environment(loader=PackageLoader("twinset.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     env.globals.update(marks=words.MARKS, glossary=words.GLOSSARY, count=words.count, number=words.number, symbol=symbol)
-    env.filters["sentence"] = words.sentence
+    env.filters.update(sentence=words.sentence, coded=coded)
     return env

@@ -8,11 +8,24 @@ from typing import Literal
 
 from twinset.core.finding import Better, Finding
 
-Standing = Literal["as good as real", "short of real", "useless", "leak shown", "within the limit", "not enough power", "better than chance", "no better than chance", "measured", "not measured"]
+Standing = Literal[
+    "as good as real",
+    "within error of real",
+    "short of real",
+    "useless",
+    "leak shown",
+    "within the limit",
+    "not enough power",
+    "better than chance",
+    "no better than chance",
+    "measured",
+    "not measured",
+]
 Tone = Literal["good", "bad", "wait", "none"]
 
 TONES: dict[Standing, Tone] = {
     "as good as real": "good",
+    "within error of real": "none",
     "short of real": "wait",
     "useless": "bad",
     "leak shown": "bad",
@@ -52,28 +65,40 @@ class Scale:
 
 
 def is_attack(finding: Finding) -> bool:
-    """Whether the figure is an attacker's rate of being right, beside a coin."""
-    return finding.name.startswith("membership.") or (finding.name.startswith("privacy.") and "chance" in finding.beside)
+    """Whether the figure is how often an attacker is right where a coin is right half of the time."""
+    if finding.measured and "chance" in finding.beside:
+        return finding.name.startswith(("membership.", "privacy.")) and abs(finding.beside["chance"] - 0.5) < 1e-9
+    return finding.name.startswith("membership.") and not finding.name.endswith(".tpr")
 
 
 def scale(finding: Finding, limit: float | None = None) -> Scale:
     """The scale of a measured finding from what it carries beside it."""
     beside = {k: v for k, v in finding.beside.items() if math.isfinite(v)}
     attack = is_attack(finding)
-    useless = beside.get("independent", 1.0 if attack else None)
     low, high = (finding.value if not math.isfinite(end) else end for end in (finding.low, finding.high))
-    chance = beside.get("chance", 0.5 if attack else None)
-    return Scale(finding.value, low, high, finding.better, _band(finding, beside), useless, chance, limit)
+    private = finding.name.startswith(("membership.", "privacy."))
+    chance = beside.get("chance", 0.5 if attack else None) if private else None
+    band = None if chance is not None else _band(finding, beside)
+    useless = (1.0 if attack else None) if private else _useless(finding, beside, band)
+    return Scale(finding.value, low, high, finding.better, band, useless, chance, limit)
+
+
+def _useless(finding: Finding, beside: dict[str, float], band: tuple[float, float] | None) -> float | None:
+    """Independent columns, or guessing, whichever is worse than real: independent columns keep single columns perfectly."""
+    sign = 1.0 if finding.better == "lower" else -1.0
+    edge = max(sign * v for v in band) if band else -math.inf
+    worse = [sign * beside[k] for k in ("independent", "chance") if k in beside and sign * beside[k] > edge]
+    return sign * worse[0] if worse else None
 
 
 def _band(finding: Finding, beside: dict[str, float]) -> tuple[float, float] | None:
     ends = [beside[k] for k in ("floor_low", "floor_high") if k in beside] or [beside[k] for k in ("floor",) if k in beside]
-    if "holdout" in beside:
+    if "holdout" in beside and not (ends and finding.name.startswith("privacy.")):
         ends.append(beside["holdout"])
     if not ends:
         return None
     if len(ends) == 1:  # everything from there to the good end
-        ends.append(min(finding.value, ends[0], 0.0) if finding.better == "lower" else max(finding.value, ends[0]))
+        ends.append(min(finding.value, ends[0], 0.0) if finding.better == "lower" else max(finding.value, ends[0], 1.0 if ends[0] <= 1 else ends[0]))
     return min(ends), max(ends)
 
 
@@ -88,12 +113,18 @@ def standing(finding: Finding, limit: float | None = None) -> Standing:
         return "leak shown" if best > sign * limit else "within the limit" if worst <= sign * limit else "not enough power"
     if s.chance is not None:
         return "better than chance" if best > sign * s.chance else "no better than chance"
+    return _beside_real(s, best, sign)
+
+
+def _beside_real(s: Scale, best: float, sign: float) -> Standing:
     if s.useless is not None and best >= sign * s.useless:
         return "useless"
     if s.band is None:
         return "measured"
     edge = max(sign * s.band[0], sign * s.band[1])
-    return "as good as real" if sign * finding.value <= edge + 1e-12 else "short of real"
+    if sign * s.value <= edge + 1e-12:
+        return "as good as real"
+    return "within error of real" if best <= edge else "short of real"
 
 
 def badness(finding: Finding) -> float:

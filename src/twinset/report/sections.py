@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -15,6 +15,7 @@ from twinset.report.material import Page
 from twinset.report.scale import TONES, Scale, Standing, Tone, badness, is_attack, scale, standing
 from twinset.report.svg import Axis, Mark
 
+FEW = 12  # rules shown in full although nothing breaks them
 WORST = 12  # rows shown in section 5; the rest is in the findings file
 
 
@@ -113,24 +114,74 @@ def scale_row_of(finding: Finding, limit: float | None) -> Row:
 
 
 def numbers(page: Page) -> tuple[Row, ...]:
-    """Every finding about the whole table, in the audit's order."""
-    return tuple(scale_row_of(f, page.limit(f)) for f in page.result.findings if not is_detail(f))
+    """Every measured finding about the whole table, in the audit's order."""
+    return once(scale_row_of(f, page.limit(f)) for f in _whole(page))
 
 
-def is_detail(finding: Finding) -> bool:
-    """Whether the finding is about one column, pair or subgroup of the fidelity part."""
-    return finding.name.startswith("fidelity.") and bool(finding.where)
+def _whole(page: Page) -> tuple[Finding, ...]:
+    return tuple(f for f in wholes(page.result.findings) if f.measured)
+
+
+GROUPS = (("fidelity.", "Looks like the patients"), ("endpoint.", "Says the same"), ("membership.", "Hides the patients"), ("privacy.", "Hides the patients"))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of one question."""
+
+    question: str
+    rows: tuple[Row, ...]
+
+
+def groups(page: Page) -> tuple[Group, ...]:
+    """Every number by question, in the order of the cards."""
+    rows: dict[str, list[Row]] = {question: [] for _, question in GROUPS}
+    for f, r in zip(_whole(page), numbers(page), strict=True):
+        question = next((q for start, q in GROUPS if f.name.startswith(start)), "Other")
+        rows.setdefault(question, []).append(r)
+    return tuple(Group(q, tuple(r)) for q, r in rows.items() if r)
+
+
+def once(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """The rows with each "does not show" said where it first applies, not again and again."""
+    seen: set[str] = set()
+    out = []
+    for r in rows:
+        out.append(replace(r, silent_on="") if r.silent_on in seen else r)
+        seen.add(r.silent_on)
+    return tuple(out)
+
+
+def _parts(findings: Sequence[Finding]) -> set[str]:
+    """Names of fidelity measures that are given for the whole table as well as for single columns or pairs."""
+    return {f.name for f in findings if not f.where and f.name.startswith("fidelity.")}
+
+
+def wholes(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings without those about one column or pair."""
+    parts = _parts(findings)
+    return tuple(f for f in findings if not (f.where and f.name in parts))
+
+
+def details(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings about one column or pair of a measure that also has a figure for the whole table."""
+    parts = _parts(findings)
+    return tuple(f for f in findings if f.where and f.name in parts)
 
 
 def worst(page: Page) -> tuple[tuple[Row, ...], int]:
     """The columns and pairs furthest from real, worst first, and how many more there are."""
-    details = sorted((f for f in page.result.findings if is_detail(f) and f.measured), key=badness, reverse=True)
-    return tuple(scale_row_of(f, page.limit(f)) for f in details[:WORST]), max(0, len(details) - WORST)
+    found = sorted((f for f in details(page.result.findings) if f.measured), key=badness, reverse=True)
+    return once(scale_row_of(f, page.limit(f)) for f in found[:WORST]), max(0, len(found) - WORST)
 
 
-def unmeasured(page: Page) -> tuple[Row, ...]:
-    """Everything that could not be measured, with the reason."""
-    return tuple(scale_row_of(f, None) for f in page.result.findings if not f.measured)
+def unmeasured(page: Page) -> tuple[tuple[str, str], ...]:
+    """Everything that could not be measured, as (reason, what), one line for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for f in page.result.findings:
+        if not f.measured:
+            reasons.setdefault(f.missing, []).append(words.full_label(f))
+    return tuple((words.sentence(why), "; ".join(dict.fromkeys(what))) for why, what in reasons.items())
 
 
 @dataclass(frozen=True)
@@ -163,8 +214,7 @@ def _attack_row(finding: Finding, limit: float | None, axis: Axis, guides: Seque
     shapes: dict[str, tuple[Mark, str]] = {"bad": ("diamond", "bad"), "wait": ("ring", "made")}
     shape, kind = shapes.get(base.tone, ("dot", "made"))
     bar = Estimate(finding.value, scale(finding).low, scale(finding).high, shape, kind)
-    fields = {**base.__dict__, "chart": row(axis, own, [bar], sentence(finding, limit))}
-    return Row(**fields)
+    return replace(base, chart=row(axis, own, [bar], sentence(finding, limit)))
 
 
 def cards(page: Page) -> tuple[Card, ...]:
@@ -174,22 +224,23 @@ def cards(page: Page) -> tuple[Card, ...]:
 
 def _looks(page: Page) -> Card:
     question = "Looks like the patients"
-    measured = [f for f in page.result.findings if f.name.startswith("fidelity.") and not f.where and f.measured]
+    measured = [f for f in wholes(page.result.findings) if f.name.startswith("fidelity.") and f.measured]
     if not measured:
         return Card(question, "none", "not measured", Markup(""), "")
     main = next((f for f in measured if f.name == "fidelity.pairs"), measured[0])
-    stands = {f.name: standing(f) for f in measured}
-    judged = [s for s in stands.values() if s != "measured"]
-    good = sum(s == "as good as real" for s in judged)
+    stands = [standing(f) for f in measured]
+    judged = [s for s in stands if s != "measured"]
+    good = sum(s in ("as good as real", "within error of real") for s in judged)
     answers: dict[Standing, tuple[Tone, str]] = {
         "as good as real": ("good", "as close as new patients are"),
+        "within error of real": ("good", "as close as new patients are, within error"),
         "short of real": ("wait", "further away than new patients"),
         "useless": ("bad", "relations between columns are lost"),
     }
-    tone, answer = answers.get(stands[main.name], ("none", "measured, without a scale"))
+    tone, answer = answers.get(standing(main), ("none", "measured, without a scale"))
     note = _scaled(main)
     if judged:
-        note += f". {good} of {words.count(len(judged), 'measure')} as good as real"
+        note += f". {good} of {words.count(len(judged), 'measure')} as good as real, within error"
     return Card(question, tone, answer, strip(scale(main), sentence(main, None)), note + ".")
 
 
@@ -230,7 +281,7 @@ def _hides(page: Page) -> Card:
         tone, answer = "wait", f"{words.count(len(asked) - len(measured), 'check')} not measured"
     limit = page.limit(main)
     note = f"Worst: {words.full_label(main)}, {words.estimate(main)}"
-    note += f"; chance {words.number(0.5, decimals=2)}" if is_attack(main) else ""
+    note += "; chance 0.50" if is_attack(main) else ""
     note += f"; policy {words.figure(main, limit)}" if limit is not None else ""
     return Card(question, tone, answer, strip(scale(main, limit), sentence(main, limit)), note + ".")
 
@@ -258,23 +309,25 @@ def _possible(page: Page) -> Card:
 
 
 def _scaled(finding: Finding) -> str:
-    parts = [f"{words.label(finding).capitalize()} {words.estimate(finding)}"]
+    parts = [f"{words.full_label(finding)} {words.estimate(finding)}"]
     real, useless = as_real(finding), beyond(finding)
     parts += [f"as good as real {real}"] if real else []
     parts += [f"useless {useless}"] if useless else []
     return "; ".join(parts)
 
 
-def rules(page: Page) -> tuple[RuleRow, ...]:
-    """Each rule on the synthetic and on the train table."""
+def rules(page: Page) -> tuple[tuple[RuleRow, ...], tuple[str, ...]]:
+    """Each rule on the synthetic and on the train table; of many rules, those that hold everywhere by name only."""
     source = {f.where: f for f in page.source_rules}
-    out = []
+    out: list[RuleRow] = []
+    quiet: list[RuleRow] = []
     for f in page.rules:
         before = source.get(f.where)
         tone: Tone = "none" if not f.measured else "bad" if f.value > 0 else "good"
-        text = f.label if f.label and f.label != f.where else f.says
-        out.append(RuleRow(f.where, text, _broken(f), _broken(before) if before else "–", tone))
-    return tuple(out)
+        row = RuleRow(f.where, page.rule_texts.get(f.where, ""), _broken(f), _broken(before) if before else "–", tone)
+        plain = tone == "good" and (before is None or before.value == 0)
+        (quiet if plain and len(page.rules) > FEW else out).append(row)
+    return tuple(out), tuple(r.name for r in quiet)
 
 
 def _broken(finding: Finding) -> str:

@@ -34,7 +34,7 @@ def element(name: str, attributes: Mapping[str, str | float], *children: str | M
 
 def drawing(sentence: str, height: float, *children: Markup, kind: str = "strip") -> Markup:
     """A chart as wide as its place, ``height`` pixels tall, read aloud as ``sentence``."""
-    head = {"class": kind, "role": "img", "width": "100%", "height": height, "aria-label": sentence}
+    head: dict[str, str | float] = {"class": kind, "role": "img", "width": "100%", "height": height, "aria-label": sentence}
     return element("svg", head, element("title", {}, sentence), *children)
 
 
@@ -83,7 +83,7 @@ def round_ticks(low: float, high: float, wanted: int = 5) -> tuple[float, ...]:
     return tuple(round(i * step, 12) + 0.0 for i in range(first, last + 1))
 
 
-def upright(axis: Axis, value: float, top: float, bottom: float, kind: str) -> Markup:
+def upright(axis: Axis, value: float, top: float | str, bottom: float | str, kind: str) -> Markup:
     """A vertical line at a value."""
     x = f"{axis.at(value):.2f}%"
     return element("line", {"class": kind, "x1": x, "x2": x, "y1": top, "y2": bottom})
@@ -93,7 +93,11 @@ def level(axis: Axis, ends: tuple[float, float], y: float, kind: str) -> Markup:
     """A horizontal line between two values, with an arrow head where it leaves the axis."""
     low, high = ends
     line = element("line", {"class": kind, "x1": f"{axis.at(low):.2f}%", "x2": f"{axis.at(high):.2f}%", "y1": y, "y2": y})
-    heads = [place(axis.at(v), y, element("path", {"d": d}), f"head {kind}") for v, d, gone in ((low, "M-5 0 2-4 2 4Z", low < axis.low), (high, "M5 0-2-4-2 4Z", high > axis.high)) if gone]
+    heads = [
+        place(axis.at(v), y, element("path", {"d": d}), f"head {kind}")
+        for v, d, gone in ((low, "M-5 0 2-4 2 4Z", low < axis.low), (high, "M5 0-2-4-2 4Z", high > axis.high))
+        if gone
+    ]
     return Markup("").join([line, *heads])
 
 
@@ -109,7 +113,11 @@ def mark(axis: Axis, value: float, y: float, shape: Mark, kind: str) -> Markup:
 
 def symbol(shape: Mark, kind: str) -> Markup:
     """A marker alone, for a legend; not read aloud."""
-    return element("svg", {"class": "symbol", "width": 16, "height": 16, "viewBox": "-8 -8 16 16", "aria-hidden": "true", "focusable": "false"}, element("g", {"class": f"mark {kind}"}, SHAPES[shape]))
+    return element(
+        "svg",
+        {"class": "symbol", "width": 16, "height": 16, "viewBox": "-8 -8 16 16", "aria-hidden": "true", "focusable": "false"},
+        element("g", {"class": f"mark {kind}"}, SHAPES[shape]),
+    )
 
 
 def words_at(axis: Axis, value: float, y: float, text: str, kind: str = "tick") -> Markup:

@@ -51,8 +51,11 @@ GLOSSARY = (
     ("interval", "95 % interval: where the figure would likely fall if the study were repeated."),
     ("as good as real", "what a perfect generator, or a fresh sample of real patients of this size, would score. It is not zero: two samples always differ."),
     ("useless", "the same score for columns drawn independently of each other: every relation lost."),
-    ("widened interval (T_s)", "an estimate made on synthetic rows carries the error of the patients and of the drawing; T_s adds both. It holds if the generator's model is right."),
-    ("decision kept", "same direction, and significant at 5 % on both tables or on neither."),
+    (
+        "widened interval (T_s)",
+        "an estimate made on synthetic rows carries the error of the patients and of the drawing; T_s adds both. It holds if the generator's model is right.",
+    ),
+    ("decision kept", "significant at 5 % in the same direction on both tables, or on neither."),
     ("total variation", "half the sum of differences between two tables of shares: 0 is equal, 1 is disjoint."),
     ("Hellinger", "one distance for all columns together, 0 equal to 1 disjoint."),
     ("attack AUC", "how often the attacker ranks a patient of the train table above an unseen one: 0.5 is a coin, 1 is always right."),
@@ -106,8 +109,17 @@ def interval(low: float, high: float, *, decimals: int | None = None) -> str:
 
 
 def figure(finding: Finding, value: float) -> str:
-    """A value in the finding's own unit."""
-    return percent(value) if finding.name in PERCENT else number(value)
+    """A mark on a finding's scale (a limit, chance, a floor) in its own unit, without idle zeros.
+
+    >>> figure(Finding("membership.distance", 0.5, 0.4, 0.6, 9, "lower"), 0.6)
+    '0.60'
+    """
+    if finding.name in PERCENT:
+        return percent(value)
+    text = number(value)
+    while "." in text and text.endswith("0") and len(text.partition(".")[2]) > 2:
+        text = text[:-1]
+    return text
 
 
 def estimate(finding: Finding) -> str:
@@ -122,7 +134,8 @@ def estimate(finding: Finding) -> str:
 
 def label(finding: Finding) -> str:
     """The human name of a finding, without its ``where``."""
-    return finding.label or LABELS.get(finding.name, finding.name)
+    text = finding.label.removesuffix(f", {finding.where}") or LABELS.get(finding.name, finding.name)
+    return text[:1].upper() + text[1:]
 
 
 def full_label(finding: Finding) -> str:

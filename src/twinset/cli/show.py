@@ -1,0 +1,247 @@
+"""What a person sees in the terminal: a verdict, a few numbers on their scale, where the files are. All of it on stderr;
+it fits 80 columns and needs neither colour nor a terminal."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from twinset.core.finding import Finding
+    from twinset.errors import TwinsetError
+    from twinset.report.page import Page
+
+WIDTH = 16  # characters of a scale
+PATIENCE = 2.0  # seconds before progress is shown
+COLOURS = {"good": "green", "bad": "red", "wait": "yellow", "none": "dim"}
+ASCII = str.maketrans(
+    {
+        "✓": "+",
+        "✕": "x",
+        "–": "-",
+        "—": "-",
+        "●": "o",
+        "━": "=",
+        "░": ":",
+        "╵": "|",
+        "┆": "!",
+        "·": ".",
+        "─": "-",
+        "│": "|",
+        "\u00a0": " ",
+        "−": "-",
+        "×": "x",
+        "“": '"',
+        "”": '"',
+    }
+)
+
+
+def show_result(page: Page, out: Path | None = None, console: Console | None = None) -> None:
+    """Prints the verdict with its reasons, a compact table with scales, and where the files are."""
+    from rich.text import Text
+
+    from twinset.report.words import MARKS, VERDICTS, count, sentence
+
+    console = console or _console()
+    tone = {"pass": "good", "fail": "bad", "inconclusive": "wait"}[page.verdict]
+    head = Text.assemble(
+        (f"{MARKS[tone]} {VERDICTS[page.verdict][0]}", f"bold {COLOURS[tone]}"), (f"  {page.title} · {page.generator} · policy: {page.policy}", "dim")
+    )
+    _print(console, head)
+    for line in page.reasons:
+        _bullet(console, sentence(line), "·")
+    for line in page.settles:
+        _bullet(console, f"would settle it: {line}", "·", style="dim")
+    console.print()
+    _print(console, Text(f"  {count(page.n_train, 'patient')} in, {count(page.n_synthetic, 'synthetic row')} out, {page.n_holdout:,} held out"))
+    console.print()
+    for part in _lines(page, plain=_plain(console), roomy=console.width >= 104):
+        console.print(part)
+    if out is not None:
+        _files(console, out)
+
+
+def show_error(error: TwinsetError, console: Console | None = None) -> None:
+    """Prints what went wrong, where, and after ``hint:`` what to do. Never a cell value: errors hold none."""
+    from rich.text import Text
+
+    console = console or _console()
+    message = Exception.__str__(error)
+    first, *rest = message.split("\n")
+    where = f"{error.where}: " if error.where else ""
+    _print(console, Text.assemble(("error: ", "bold red"), where, first))
+    for line in rest:
+        _print(console, Text(line))
+    if error.hint:
+        _print(console, Text.assemble(("hint: ", "bold"), error.hint))
+
+
+@contextmanager
+def progress(what: str = "", *, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """Yields ``say(text)``, which tells the current step once the work has taken over two seconds.
+
+    A spinner with the step and the seconds on a terminal's stderr; nothing where stderr is no terminal or ``quiet``.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield _nothing
+        return
+    spinner = _Spinner(what)
+    try:
+        yield spinner.say
+    finally:
+        spinner.stop()
+
+
+class _Spinner:
+    """A line that appears late and leaves no trace."""
+
+    def __init__(self, what: str) -> None:
+        self._lock = threading.Lock()
+        self._text = what
+        self._done = False
+        self._live: Callable[[], None] | None = None
+        self._update: Callable[[str], None] = _nothing
+        self._timer = threading.Timer(PATIENCE, self._start)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def say(self, text: str) -> None:
+        with self._lock:
+            self._text = text
+            self._update(text)
+
+    def stop(self) -> None:
+        self._timer.cancel()
+        with self._lock:
+            self._done = True
+            if self._live is not None:
+                self._live()
+
+    def _start(self) -> None:
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        console = _console()
+        with self._lock:
+            if self._done:
+                return
+            columns = (SpinnerColumn("line" if _plain(console) else "dots"), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+            bar = Progress(*columns, console=console, transient=True)
+            task = bar.add_task(self._text, total=None)
+            bar.start()
+            self._live = bar.stop
+            self._update = lambda text: bar.update(task, description=text)
+
+
+def _nothing(_: str) -> None:
+    return None
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=False)
+
+
+def _plain(console: Console) -> bool:
+    """Whether the terminal may not know our signs."""
+    return not (console.encoding or "").lower().startswith("utf")
+
+
+def _print(console: Console, text: Text) -> None:
+    if _plain(console):
+        text.plain = text.plain.translate(ASCII)  # one sign for one sign: styles keep their places
+    console.print(text)
+
+
+def _bullet(console: Console, text: str, sign: str, *, style: str = "") -> None:
+    from rich.text import Text
+
+    for i, line in enumerate(textwrap.wrap(text, max(20, console.width - 5), break_on_hyphens=False)):
+        _print(console, Text(f"  {' ' if i else sign} {line}", style=style))
+
+
+def _lines(page: Page, *, plain: bool, roomy: bool) -> list[Table | str]:
+    """The table of figures, its legend, and how many were not measured."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from twinset.report import words
+    from twinset.report.scale import TONES, standing
+
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
+    for low, high in ((None, 33), (WIDTH, WIDTH), (None, 24), (None, None)):
+        table.add_column(no_wrap=True, overflow="ellipsis", min_width=low, max_width=high)
+    shown = _chosen(page)
+    for f in shown:
+        limit = page.limit(f)
+        stands = standing(f, limit)
+        cells = (f"  {words.full_label(f)}", bar(f, limit), words.estimate(f), f"{words.MARKS[TONES[stands]]}{f' {stands}' if roomy else ''}")
+        styles = ("", "", "", COLOURS[TONES[stands]])
+        table.add_row(*(Text(c.translate(ASCII) if plain else c, style=s) for c, s in zip(cells, styles, strict=True)))
+    legend = "  ● this release  ━ its 95 % interval  ░ as good as real  ╵ chance, useless\n  ┆ the policy's limit  ✓ good  ? not settled  ✕ bad  – no judgement"
+    missing = sum(not f.measured for f in page.result.findings)
+    out: list[Table | str] = [table, "", f"[dim]{legend.translate(ASCII) if plain else legend}[/dim]"] if shown else []
+    if missing:
+        out.append(f"[dim]  {words.count(missing, 'finding')} not measured: the report says why[/dim]")
+    return out
+
+
+def _chosen(page: Page) -> list[Finding]:
+    """The findings a terminal has room for: whole-table fidelity, conclusions kept, and everything the policy limits."""
+    from twinset.report.sections import wholes
+
+    measured = [f for f in wholes(page.result.findings) if f.measured]
+    wanted = [f for f in measured if f.name.startswith("fidelity.") or f.name == "endpoint.decision" or page.limit(f) is not None]
+    return wanted[:18]
+
+
+def bar(finding: Finding, limit: float | None, *, width: int = WIDTH) -> str:
+    """A measured finding on its scale, ``width`` characters: the terminal's version of the report's strip.
+
+    >>> from twinset.core.finding import Finding
+    >>> bar(Finding("fidelity.pairs", 0.06, 0.05, 0.07, 9, "lower", {"floor": 0.05, "holdout": 0.1, "independent": 0.2}), None)
+    '─━━●░░░───────╵─'
+    """
+    from twinset.report.scale import scale
+
+    s = scale(finding, limit)
+    low, high = s.domain
+
+    def at(value: float) -> int:
+        return min(width - 1, max(0, round((value - low) / (high - low) * (width - 1))))
+
+    cells = ["─"] * width
+    if s.band:
+        for i in range(at(s.band[0]), at(s.band[1]) + 1):
+            cells[i] = "░"
+    for i in range(at(s.low), at(s.high) + 1):
+        cells[i] = "━"
+    for value, sign in ((s.useless, "╵"), (s.chance, "╵"), (limit, "┆")):
+        if value is not None:
+            cells[at(value)] = sign
+    cells[at(s.value)] = "●"
+    return "".join(cells)
+
+
+def _files(console: Console, out: Path) -> None:
+    from rich.text import Text
+
+    known = (
+        ("release", "may leave, if the verdict says so"),
+        ("custodian/report.html", "open this first; stays with you"),
+        ("custodian", "findings, ledger, log; stays with you"),
+    )
+    console.print()
+    for name, what in known:
+        if (out / name).exists():
+            _print(console, Text.assemble(f"  {out / name}", ("  " + what, "dim")))
