@@ -1,7 +1,9 @@
 """Columns as arrays: numbers with their gaps, categories as codes. And back, exactly.
 
 Every generator and metric goes through here, so that missing values, missing codes, dates,
-64-bit integers and level types are treated once. ``decode(encode(x)) == x`` cell for cell.
+64-bit integers and level types are treated once. ``decode(encode(x)) == x`` cell for cell, with these limits: NaN becomes
+null, datetimes keep their microseconds (nanoseconds are rounded) from 1791 to 2149, and a float may lose its last two bits where its column carries decimals. Integers
+beyond 2^53 do not fit a float: they are refused, never changed in silence.
 """
 
 from __future__ import annotations
@@ -16,8 +18,11 @@ import polars as pl
 
 from twinset.core.cohort import Cohort
 from twinset.core.schema import Column, Level, Schema
+from twinset.errors import SchemaMismatch
 
 MS_PER_DAY = 86_400_000
+US_PER_DAY = 86_400_000_000
+EXACT = 2**53  # up to here a float64 holds every integer
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,10 +74,11 @@ def decimals_of(values: np.ndarray, most: int = 6) -> int | None:
     >>> decimals_of(np.array([1.5, 2.25, np.nan]))
     2
     """
-    finite = values[np.isfinite(values)]
+    finite = np.abs(values[np.isfinite(values)])
+    if len(finite) and finite.max() > 1e300:
+        return None
     for digits in range(most + 1):
-        scaled = finite * 10.0**digits
-        if np.all(np.abs(scaled - np.round(scaled)) <= 1e-9 * np.maximum(1.0, np.abs(scaled))):
+        if np.all(np.abs(np.round(finite, digits) - finite) <= 2 * np.spacing(finite)):
             return digits
     return None
 
@@ -88,9 +94,12 @@ def _numbers(series: pl.Series, column: Column, like: Coded | None) -> Numbers:
     if series.dtype == pl.Date:
         values = series.to_physical().cast(pl.Float64)
     elif isinstance(series.dtype, pl.Datetime):
-        values = series.dt.epoch("ms").cast(pl.Float64) / MS_PER_DAY
+        moments = series.dt.epoch("us")
+        values = (moments // US_PER_DAY).cast(pl.Float64) + (moments % US_PER_DAY).cast(pl.Float64) / US_PER_DAY
         decimals = None
     else:
+        if series.dtype in (pl.Int64, pl.UInt64) and len(series) and not _exact(series):
+            raise SchemaMismatch(f"column `{column.name}` holds integers beyond 2^53", hint="declare it an identifier, or a category")
         values = series.cast(pl.Float64, strict=False)
         decimals = column.decimals if column.kind == "number" else 0
     array = values.fill_null(math.nan).to_numpy().astype(np.float64, copy=True)
@@ -104,13 +113,22 @@ def _numbers(series: pl.Series, column: Column, like: Coded | None) -> Numbers:
     return Numbers(column, array, gaps, decimals)
 
 
+def _exact(series: pl.Series) -> bool:
+    """Whether every integer is one that a float64 holds."""
+    low, high = series.min(), series.max()
+    return low is None or (int(low) >= -EXACT and int(high) <= EXACT)  # type: ignore[arg-type]
+
+
 def _codes(series: pl.Series, column: Column, like: Coded | None) -> Codes:
+    if series.dtype.is_float():
+        series = series.fill_nan(None)
     distinct = series.drop_nulls().unique().sort()
     seen: list[Level] = distinct.to_list()
     if isinstance(like, Codes):
         present = [v for v in like.levels if v is not None]
     elif column.levels:
-        present = [v for v in column.levels if v in set(seen)] if column.origin == "private" else list(column.levels)
+        occurring = set(seen)
+        present = [v for v in column.levels if v in occurring] if column.origin == "private" else list(column.levels)
     else:
         present = []
     known = set(present)
@@ -144,10 +162,18 @@ def _decode_one(coded: Coded, dtype: pl.DataType | type[pl.DataType]) -> pl.Seri
     if coded.decimals is not None:
         values = np.round(values, coded.decimals)
     if isinstance(dtype, pl.Datetime):
-        return pl.Series(name, values * MS_PER_DAY).fill_nan(None).round(0).cast(pl.Int64).cast(pl.Datetime("ms")).cast(dtype)
+        days = np.floor(values)
+        moments = pl.Series(name, days).fill_nan(None).cast(pl.Int64) * US_PER_DAY + pl.Series((values - days) * US_PER_DAY).fill_nan(None).round(0).cast(
+            pl.Int64
+        )
+        return moments.cast(pl.Datetime("us", dtype.time_zone)).cast(dtype)
     series = pl.Series(name, values).fill_nan(None)
     if dtype == pl.Date or (isinstance(dtype, type) and dtype is pl.Date):
         return series.round(0).cast(pl.Int32).cast(pl.Date)
-    if dtype in (pl.Float32, pl.Float64):
+    if dtype.is_float() or dtype.is_decimal():
         return series.cast(dtype)
-    return series.round(0).cast(pl.Int64).cast(dtype)
+    whole = series.round(0).cast(pl.Int64)
+    if dtype.is_integer() and dtype not in (pl.Int64, pl.UInt64):
+        span = pl.Series([0], dtype=dtype)
+        whole = whole.clip(span.lower_bound()[0], span.upper_bound()[0])  # made-up values must not fail the cast with a message that quotes them
+    return whole.cast(dtype)
