@@ -124,7 +124,7 @@ def audit(*, train: Any, holdout: Any = None, synthetic: Any, study: Study | str
     loaded = load_study(study) if isinstance(study, str | Path) else study
     frames = [None if f is None else to_polars(f) for f in (train, holdout, synthetic)]
     result, verdict, page = examine(frames[0], frames[1], frames[2], study=loaded, seed=seed)
-    return Audit((*result.findings, *page.rules), verdict, page)
+    return Audit(result.findings, verdict, page)
 
 
 def infer(frame: Any) -> Schema:

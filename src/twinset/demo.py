@@ -8,7 +8,15 @@ from pathlib import Path
 from twinset.draft import draft
 from twinset.io.place import new_folder
 
-ROLES = {"pidnum": "identifier", "age": "quasi-identifier", "gender": "quasi-identifier", "race": "quasi-identifier", "arms": "arm", "days": "time", "cens": "event"}
+ROLES = {
+    "pidnum": "identifier",
+    "age": "quasi-identifier",
+    "gender": "quasi-identifier",
+    "race": "quasi-identifier",
+    "arms": "arm",
+    "days": "time",
+    "cens": "event",
+}
 
 
 def write_demo(folder: Path, *, overwrite: bool = False) -> Path:

@@ -7,18 +7,16 @@ from collections.abc import Callable
 import polars as pl
 
 from twinset.audit.run import run
-from twinset.core.cohort import Cohort
-from twinset.core.contracts import AuditResult, Endpoint, Rule, Trial
+from twinset.core.contracts import AuditResult, Trial
 from twinset.core.schema import Schema
 from twinset.dp.ledger import Ledger
 from twinset.errors import SchemaMismatch, collect
 from twinset.io.infer import infer_schema
-from twinset.pipeline import conform, declared_rules, limits, make_page
+from twinset.pipeline import Facts, conform, declared_rules, make_page
 from twinset.release.gate import Verdict, judge
-from twinset.release.policy import Policy
 from twinset.report.page import Page
 from twinset.rules.check import check
-from twinset.study import Study
+from twinset.study import Study, study_of
 
 
 def examine(
@@ -32,23 +30,33 @@ def examine(
 ) -> tuple[AuditResult, Verdict, Page]:
     """Findings, verdict and page for three tables of the same columns; the synthetic one may lack identifiers.
 
-    Columns are read as the study declares them; without a study as they are inferred from train and hold-out together.
+    Columns are read as the study declares them; without a study as they are inferred from train.
     """
     if train is None or synthetic is None:
         raise SchemaMismatch("an audit needs the train table and the synthetic table", hint="give both")
-    given = study.schema_of_columns() if study else infer_schema(pl.concat([train, holdout], how="vertical_relaxed") if holdout is not None else train)
-    schema = _shared(given, train, synthetic)
-    parts = [None if f is None else conform(_like(f, train, schema), schema, where=w) for f, w in ((train, "train"), (holdout, "hold-out"), (synthetic, "synthetic"))]
+    if study is None:
+        study = study_of(infer_schema(train), name="Audit of a synthetic table", generator="not known", seed=seed)
+    schema = _shared(study.schema_of_columns(), train, synthetic)
+    parts = [
+        None if f is None else conform(_like(f, train, schema), schema, where=w) for f, w in ((train, "train"), (holdout, "hold-out"), (synthetic, "synthetic"))
+    ]
     train_part, holdout_part, synthetic_part = parts
     assert train_part is not None
     assert synthetic_part is not None
-    rules: tuple[Rule, ...] = declared_rules(study, train_part) if study else ()
-    endpoints: tuple[Endpoint, ...] = study.build_endpoints() if study else ()
-    result = run(Trial(train_part, synthetic_part, holdout_part, endpoints=endpoints, rules=rules), seed=study.audit.seed if study else seed, progress=progress)
-    policy = study.policy if study else Policy()
+    rules = declared_rules(study, train_part) if study.rules else ()
+    result = run(Trial(train_part, synthetic_part, holdout_part, endpoints=study.build_endpoints(), rules=rules), seed=study.audit.seed, progress=progress)
     output_rules = check(rules, synthetic_part, what="the synthetic cohort")
-    verdict = judge(result.findings, output_rules, policy)
-    return result, verdict, _page(study, result, verdict, (train_part, holdout_part, synthetic_part), (output_rules, check(rules, train_part, what="the source")))
+    verdict = judge(result.findings, output_rules, study.policy)
+    facts = Facts(
+        n_train=len(train_part),
+        n_holdout=len(holdout_part) if holdout_part else 0,
+        n_synthetic=len(synthetic_part),
+        rules=output_rules,
+        source_rules=check(rules, train_part, what="the source"),
+        n_redrawn=0,
+        ledger=Ledger(unit=study.data.unit),
+    )
+    return result, verdict, make_page(study, result, verdict, facts)
 
 
 def _shared(schema: Schema, train: pl.DataFrame, synthetic: pl.DataFrame) -> Schema:
@@ -87,46 +95,3 @@ def _cast(series: pl.Series, dtype: pl.DataType) -> pl.Series | None:
     if made.null_count() == series.null_count():
         return made
     return None
-
-
-def _page(
-    study: Study | None,
-    result: AuditResult,
-    verdict: Verdict,
-    parts: tuple[Cohort, Cohort | None, Cohort],
-    rules: tuple[tuple, tuple],
-) -> Page:
-    train, holdout, synthetic = parts
-    if study is not None:
-        page = make_page(
-            study,
-            result,
-            verdict,
-            sizes=(len(train), len(holdout) if holdout else 0, len(synthetic)),
-            rules=rules,
-            n_redrawn=0,
-            ledger=Ledger(unit=study.data.unit),
-        )
-        return page
-    return Page(
-        title="Audit of a synthetic table",
-        generator="not known",
-        settings={},
-        n_train=len(train),
-        n_holdout=len(holdout) if holdout else 0,
-        n_synthetic=len(synthetic),
-        copies=1,
-        policy=Policy().name,
-        audience="external researchers",
-        verdict=verdict.verdict,
-        reasons=verdict.reasons,
-        settles=verdict.settles,
-        result=result,
-        limits=limits(Policy()),
-        rules=rules[0],
-        source_rules=rules[1],
-        n_redrawn=0,
-        ledger=Ledger().to_dict(),
-        provenance={},
-        columns=tuple((c.name, c.kind, c.role) for c in train.schema),
-    )

@@ -1,6 +1,6 @@
 """The picture of DESIGN section 1 as one page of code. Read this first.
 
-    table ─► split ─► vault ─► generator ─► model ─► copies ─► rules ─► audit ─► gate ─► what may leave
+table ─► split ─► vault ─► generator ─► model ─► copies ─► rules ─► audit ─► gate ─► what may leave
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from twinset.errors import SchemaMismatch, TableUnreadable, collect
 from twinset.io.read import read_table
 from twinset.release.folder import Made
 from twinset.release.gate import Verdict, judge
-from twinset.release.policy import Policy
 from twinset.report.page import Page
 from twinset.rules.check import check
 from twinset.rules.enforce import enforce
@@ -72,23 +71,32 @@ def release(study: Study, *, progress: Progress | None = None) -> Made:
         say(f"drawing {study.release.n or len(train):,} synthetic rows{which}")
         copies.append(draw(model, study.release.n or len(train), rules, seed=study.seed, number=number))
         trial = Trial(
-            train.synthesised, copies[-1].cohort, holdout.synthesised, link=copies[-1].link, endpoints=endpoints, rules=rules, notes=imposed(generator, train.schema)
+            train.synthesised,
+            copies[-1].cohort,
+            holdout.synthesised,
+            link=copies[-1].link,
+            endpoints=endpoints,
+            rules=rules,
+            notes=imposed(generator, train.schema),
         )
         results.append(run(trial, seed=study.audit.seed, progress=say))
     say("judging")
     findings = [f for result in results for f in result.findings]
     output_rules = check(rules, copies[0].cohort, what="the synthetic cohort")
     verdict = judge(findings, output_rules, study.policy)
-    page = make_page(
-        study,
-        results[0],
-        verdict,
-        sizes=(len(train), len(holdout), len(copies[0].cohort)),
-        rules=(output_rules, check(rules, train.synthesised, what="the source")),
+    facts = Facts(
+        n_train=len(train),
+        n_holdout=len(holdout),
+        n_synthetic=len(copies[0].cohort),
+        rules=output_rules,
+        source_rules=check(rules, train.synthesised, what="the source"),
         n_redrawn=sum(c.n_redrawn for c in copies),
         ledger=ledger,
     )
-    return Made(study_text(study), page, verdict, tuple(c.cohort for c in copies), tuple(results), release_text(study), study.release.format, study.release.label)
+    page = make_page(study, results[0], verdict, facts)
+    return Made(
+        study_text(study), page, verdict, tuple(c.cohort for c in copies), tuple(results), release_text(study), study.release.format, study.release.label
+    )
 
 
 def read_cohort(study: Study) -> Cohort:
@@ -120,11 +128,19 @@ def conform(frame: pl.DataFrame, schema: Schema, *, where: str) -> Cohort:
         if column.kind == "integer" and dtype.is_float() and not _integral(frame[column.name]):
             problems.append(f"column `{column.name}` is declared integer but holds fractions")
     if problems:
-        raise SchemaMismatch(collect(problems), where=where, hint='correct `type` in the study file, or list the texts that mean missing under [data] missing = ["..."]')
+        raise SchemaMismatch(
+            collect(problems), where=where, hint='correct `type` in the study file, or list the texts that mean missing under [data] missing = ["..."]'
+        )
     if not len(schema.synthesised):
-        raise SchemaMismatch("no column is left to synthesise", where=where, hint="every column is an identifier or free text; correct the roles in the study file")
+        raise SchemaMismatch(
+            "no column is left to synthesise", where=where, hint="every column is an identifier or free text; correct the roles in the study file"
+        )
     if frame.height < 2:
-        raise TableUnreadable(f"{frame.height} row{'s' if frame.height != 1 else ''}: too few to split into train and hold-out", where=where, hint="a release needs at least 2 patients, an honest one hundreds")
+        raise TableUnreadable(
+            f"{frame.height} row{'s' if frame.height != 1 else ''}: too few to split into train and hold-out",
+            where=where,
+            hint="a release needs at least 2 patients, an honest one hundreds",
+        )
     return Cohort(frame, schema)
 
 
@@ -157,46 +173,43 @@ def imposed(generator: object, schema: Schema) -> dict[str, str]:
     return {"strata": ", ".join(strata)} if strata else {}
 
 
-def make_page(
-    study: Study,
-    result: AuditResult,
-    verdict: Verdict,
-    *,
-    sizes: tuple[int, int, int],
-    rules: tuple[tuple[Finding, ...], tuple[Finding, ...]],
-    n_redrawn: int,
-    ledger: Ledger,
-) -> Page:
+@dataclass(frozen=True)
+class Facts:
+    """What the page states besides the audit."""
+
+    n_train: int
+    n_holdout: int
+    n_synthetic: int
+    rules: tuple[Finding, ...]  # on the synthetic cohort
+    source_rules: tuple[Finding, ...]
+    n_redrawn: int
+    ledger: Ledger
+
+
+def make_page(study: Study, result: AuditResult, verdict: Verdict, facts: Facts) -> Page:
     """The report's content, without markup."""
-    settings = {k: json.dumps(v) for k, v in (study.generator.model_extra or {}).items()}
-    n_train, n_holdout, n_synthetic = sizes
     return Page(
         title=study.name,
         generator=study.generator.name,
-        settings=settings,
-        n_train=n_train,
-        n_holdout=n_holdout,
-        n_synthetic=n_synthetic,
+        settings={k: json.dumps(v) for k, v in (study.generator.model_extra or {}).items()},
+        n_train=facts.n_train,
+        n_holdout=facts.n_holdout,
+        n_synthetic=facts.n_synthetic,
         copies=study.release.copies,
         policy=study.policy.name,
         audience=study.audience,
-        verdict=verdict.verdict if verdict.released or verdict.verdict != "pass" else "fail",
+        verdict=verdict.verdict,
         reasons=verdict.reasons,
         settles=verdict.settles,
         result=result,
-        limits=limits(study.policy),
-        rules=rules[0],
-        source_rules=rules[1],
-        n_redrawn=n_redrawn,
-        ledger=ledger.to_dict(),
+        limits={c.key: c.limit for c in study.policy.checks},
+        rules=facts.rules,
+        source_rules=facts.source_rules,
+        n_redrawn=facts.n_redrawn,
+        ledger=facts.ledger.to_dict(),
         provenance=provenance(study),
         columns=tuple((c.name, c.kind, c.role) for c in study.schema_of_columns()),
     )
-
-
-def limits(policy: Policy) -> dict[str, float]:
-    """The policy's limits by finding, for the charts."""
-    return {c.key: c.limit for c in policy.checks}
 
 
 def provenance(study: Study) -> dict[str, str]:

@@ -161,7 +161,9 @@ class Study(Part):
 def build(registry: Registry, name: str, settings: Mapping[str, Any], *, section: str) -> Any:
     """A plug-in from its table with these settings, types checked. Raises StudyInvalid."""
     if name not in registry:
-        raise StudyInvalid(f"no {registry.kind} is called `{name}`{_meant(name, registry.names())}", where=section, hint=f"known: {', '.join(registry.names())}")
+        raise StudyInvalid(
+            f"no {registry.kind} is called `{name}`{_meant(name, registry.names())}", where=section, hint=f"known: {', '.join(registry.names())}"
+        )
     plugin = registry[name]
     known = [f.name for f in dataclasses.fields(plugin) if f.init]
     problems = [f"`{name}` has no setting `{k}`{_meant(k, known)}" for k in settings if k not in known]
@@ -201,6 +203,13 @@ def parse(text: str, *, folder: Path = Path(), where: str = "study", overrides: 
         raise StudyInvalid(collect(_problems(e)), where=where, hint="see docs/study-file.md, or start afresh with `twinset init`") from None
 
 
+def study_of(schema: Schema, *, name: str, generator: str = "trees", seed: int = 0) -> Study:
+    """A study without a file: this schema, everything else as by default."""
+    columns = {c.name: {k: v for k, v in dataclasses.asdict(c).items() if k not in ("name", "_index")} for c in schema}
+    data = {"path": "", "unit": schema.unit or "row"}
+    return Study.model_validate({"name": name, "data": data, "columns": columns, "generator": {"name": generator}, "audit": {"seed": seed}})
+
+
 def check_table(columns: Sequence[str], schema: Schema) -> None:
     """Raise SchemaMismatch with every column that the table or the study lacks."""
     problems = [f"the table has no column `{n}`{_meant(n, columns)}" for n in schema.names if n not in set(columns)]
@@ -236,7 +245,7 @@ def _override(text: str) -> dict[str, Any]:
             return tomllib.loads(f"{key} = {candidate}")
         except tomllib.TOMLDecodeError:
             continue
-    raise StudyInvalid("an override's key cannot be read", where="--set", hint='quote odd names: --set \'columns."a b".low=1\'')
+    raise StudyInvalid("an override's key cannot be read", where="--set", hint="quote odd names: --set 'columns.\"a b\".low=1'")
 
 
 def _merge(into: dict[str, Any], extra: Mapping[str, Any]) -> None:

@@ -48,7 +48,15 @@ def test_a_release_is_whole_labelled_and_without_identifiers(study: Path, twinse
     assert data["synthetic_id"].str.starts_with("SYN-").all()
     assert not {"name", "record_number"} & set(data.columns)
     assert ((data["arm"] == 1) == (data["treated"] == "yes")).all()
-    assert {p.name for p in (twin / "release").iterdir()} == {"synthetic.csv", "data-dictionary.csv", "README.md", "verdict.json", "metadata.json", "study.json", "SHA256SUMS"}
+    assert {p.name for p in (twin / "release").iterdir()} == {
+        "synthetic.csv",
+        "data-dictionary.csv",
+        "README.md",
+        "verdict.json",
+        "metadata.json",
+        "study.json",
+        "SHA256SUMS",
+    }
     assert {"report.html", "findings.json", "verdict.json", "ledger.json"} <= {p.name for p in (twin / "custodian").iterdir()}
     for line in (twin / "release" / "SHA256SUMS").read_text().splitlines():
         expected, name = line.split("  ")
@@ -113,7 +121,20 @@ def test_a_second_run_never_overwrites_silently(study: Path, twinset) -> None:
 
 def test_split_then_audit_of_a_foreign_table(study: Path, twinset) -> None:
     assert twinset("split", "patients.csv", "-o", "parts").returncode == 0
-    copied = twinset("audit", "--train", "parts/train.csv", "--holdout", "parts/holdout.csv", "--synthetic", "parts/train.csv", "--study", "study.toml", "-o", "bad", "--json")
+    copied = twinset(
+        "audit",
+        "--train",
+        "parts/train.csv",
+        "--holdout",
+        "parts/holdout.csv",
+        "--synthetic",
+        "parts/train.csv",
+        "--study",
+        "study.toml",
+        "-o",
+        "bad",
+        "--json",
+    )
     assert copied.returncode == 1, copied.stderr
     assert json.loads(copied.stdout)["verdict"] == "fail"
     alone = twinset("audit", "--train", "parts/train.csv", "--synthetic", "parts/holdout.csv", "-o", "unsure", "--json")
@@ -172,7 +193,9 @@ def test_a_full_disk_leaves_nothing_half_written(study: Path, twinset) -> None:
 
 
 def test_ctrl_c_leaves_nothing_half_written(study: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-m", "twinset.cli.app", "release", "study.toml", "-o", "twin"], cwd=study.parent, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "twinset.cli.app", "release", "study.toml", "-o", "twin"], cwd=study.parent, stderr=subprocess.PIPE, text=True
+    )
     time.sleep(2.0)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)

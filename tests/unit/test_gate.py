@@ -24,7 +24,13 @@ def verdict_of(*findings: Finding, checks=(MUST,), **policy):
 
 @pytest.mark.parametrize(
     ("value", "half", "verdict", "released"),
-    [(0.50, 0.05, "pass", True), (0.58, 0.05, "inconclusive", True), (0.62, 0.05, "fail", False), (0.70, 0.05, "fail", False), (0.50, 0.20, "inconclusive", False)],
+    [
+        (0.50, 0.05, "pass", True),
+        (0.58, 0.05, "inconclusive", True),
+        (0.62, 0.05, "fail", False),
+        (0.70, 0.05, "fail", False),
+        (0.50, 0.20, "inconclusive", False),
+    ],
 )
 def test_a_must_check(value: float, half: float, verdict: str, released: bool) -> None:
     made = verdict_of(finding(value, half))

@@ -154,3 +154,23 @@ def test_the_tables_load() -> None:
     for name in ATTACKS:
         assert ATTACKS[name].__doc__
     assert set(PRIVACY.names()) >= {"copies", "replay", "nearer", "hidden_rate"}
+
+
+def test_empty_and_infinite_columns_do_not_crash() -> None:
+    def odd(seed: int) -> Cohort:
+        base = numbers(60, seed)
+        return table([float("inf") if i == 0 else x for i, x in enumerate(base["x"])], [None] * 60)  # type: ignore[list-item]
+
+    found = arena.measure(Trial(odd(0), odd(1), odd(2)), stream(0))
+    assert all(f.missing or f.low <= f.value <= f.high for f in found)
+    hollow = [table([None] * 60, ["a", "b"] * 30) for _ in range(3)]  # type: ignore[list-item]
+    assert all(f.missing or f.value == 0.5 for f in arena.measure(Trial(hollow[0], hollow[1], hollow[2]), stream(0)) if not f.name.endswith("tpr"))
+
+
+def test_patients_with_many_rows_are_attacked_as_patients() -> None:
+    rng = np.random.default_rng(9)
+    cohort = visits(list(np.repeat(np.arange(150), 4)), list(rng.random(600)))
+    train, held = split(cohort, fraction=0.4, seed=0)
+    first = arena.measure(Trial(train, train.synthesised, held), stream(0))[0]
+    assert first.n == 150
+    assert first.value > 0.9

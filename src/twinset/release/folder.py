@@ -62,7 +62,7 @@ def write(made: Made, folder: Path, *, overwrite: bool = False) -> Path:
 def write_custodian(made: Made, folder: Path) -> None:
     """Full report, findings, verdict, ledger, study: they were computed on real rows and must stay."""
     folder.mkdir(parents=True)
-    findings = [f.to_dict() | ({"copy": i} if len(made.results) > 1 else {}) for i, r in enumerate(made.results, start=1) for f in (*r.findings, *made.page.rules)]
+    findings = [f.to_dict() | ({"copy": i} if len(made.results) > 1 else {}) for i, r in enumerate(made.results, start=1) for f in r.findings]
     _json(folder / "findings.json", findings)
     _json(folder / "verdict.json", made.verdict.to_dict())
     _json(folder / "ledger.json", made.page.ledger)
@@ -75,7 +75,7 @@ def write_custodian(made: Made, folder: Path) -> None:
 def write_audit(result: AuditResult, verdict: Verdict, page: Page, folder: Path) -> None:
     """The custodian half for a table that somebody else made."""
     folder.mkdir(parents=True)
-    _json(folder / "findings.json", [f.to_dict() for f in (*result.findings, *page.rules)])
+    _json(folder / "findings.json", [f.to_dict() for f in result.findings])
     _json(folder / "verdict.json", verdict.to_dict())
     _json(folder / "page.json", page_dict(page))
     _text(folder / "report.html", render(page))
@@ -85,7 +85,10 @@ def write_compare(made: Sequence[Made], folder: Path) -> None:
     """One page for several generators, and each one's findings."""
     folder.mkdir(parents=True)
     _text(folder / "compare.html", render_compare([m.page for m in made]))
-    _json(folder / "compare.json", [{"generator": m.page.generator, "verdict": m.verdict.to_dict(), "findings": [f.to_dict() for f in m.results[0].findings]} for m in made])
+    _json(
+        folder / "compare.json",
+        [{"generator": m.page.generator, "verdict": m.verdict.to_dict(), "findings": [f.to_dict() for f in m.results[0].findings]} for m in made],
+    )
 
 
 def read_page(path: Path) -> Page:
@@ -194,7 +197,9 @@ def page_from(data: Mapping[str, Any]) -> Page:
     result = data["result"]
     fields = dict(data)
     fields["result"] = AuditResult(
-        tuple(Finding.from_dict(f) for f in result["findings"]), tuple(_comparison(c) for c in result["comparisons"]), tuple(_curve(c) for c in result["curves"])
+        tuple(Finding.from_dict(f) for f in result["findings"]),
+        tuple(_comparison(c) for c in result["comparisons"]),
+        tuple(_curve(c) for c in result["curves"]),
     )
     for key in ("rules", "source_rules"):
         fields[key] = tuple(Finding.from_dict(f) for f in data[key])
@@ -210,7 +215,8 @@ def _comparison(data: Mapping[str, Any]) -> Comparison:
 
 
 def _curve(data: Mapping[str, Any]) -> Curve:
-    return Curve(**{k: tuple(math.nan if x is None else x for x in v) if isinstance(v, list) else v for k, v in data.items()})
+    fields: dict[str, Any] = {k: tuple(math.nan if x is None else x for x in v) if isinstance(v, list) else v for k, v in data.items()}
+    return Curve(**fields)
 
 
 def _finite(value: Any) -> Any:

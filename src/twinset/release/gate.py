@@ -33,7 +33,10 @@ class Verdict:
 
     def to_dict(self, *, coarse: bool = False) -> dict[str, Any]:
         """JSON-ready. ``coarse``: outcomes only, no figure: what may travel with a release."""
-        checks = [{"check": j.check.label or j.check.key, "outcome": j.outcome} | ({} if coarse else {"finding": j.check.key, "reason": j.reason}) for j in self.judged]
+        checks = [
+            {"check": j.check.label or j.check.key, "outcome": j.outcome} | ({} if coarse else {"finding": j.check.key, "reason": j.reason})
+            for j in self.judged
+        ]
         head: dict[str, Any] = {"verdict": self.verdict, "released": self.released}
         return head | {"checks": checks} if coarse else head | {"reasons": list(self.reasons), "settles": list(self.settles), "checks": checks}
 
@@ -67,24 +70,27 @@ def _judge_one(check: Check, findings: Sequence[Finding], policy: Policy) -> Jud
     measured = [f for f in named if f.measured]
     if not measured:
         why = named[0].missing if named else "the audit has no such finding"
-        outcome: Outcome = "not measured" if check.rule == "must" else "pass"
-        return Judged(check, outcome, f"{label}: not measured, because {why}")
+        return Judged(check, "not measured" if check.rule == "must" else "pass", f"{label}: not measured, because {why}")
     sign = 1.0 if measured[0].better == "lower" else -1.0
     worst = max(measured, key=lambda f: sign * f.value)
+    outcome, words = _compare(check, sign, worst, policy.power)
+    figure = f"{_figure(worst.value)} ({_figure(worst.low)} to {_figure(worst.high)}), the policy allows {_figure(check.limit)}"
+    return Judged(check, outcome, f"{label}: {words}, {figure}")
+
+
+def _compare(check: Check, sign: float, worst: Finding, power: float) -> tuple[Outcome, str]:
+    """How a measured check ends. ``sign`` turns every figure so that lower is better."""
     good, bad = sorted((sign * worst.low, sign * worst.high))
     limit = sign * check.limit
-    figure = f"{_figure(worst.value)} ({_figure(worst.low)} to {_figure(worst.high)}), the policy allows {_figure(check.limit)}"
     if good > limit:
-        return Judged(check, "fail", f"{label}: shown, {figure}")
+        return "fail", "shown"
     if check.rule == "veto":
-        return Judged(check, "pass", f"{label}: not shown, {figure}")
-    if (worst.high - worst.low) / 2 > policy.power:
-        return Judged(check, "not measured", f"{label}: too few patients to tell, {figure}")
+        return "pass", "not shown"
+    if (worst.high - worst.low) / 2 > power:
+        return "not measured", "too few patients to tell"
     if sign * worst.value > limit:
-        return Judged(check, "fail", f"{label}: beyond the limit, {figure}")
-    if bad > limit:
-        return Judged(check, "inconclusive", f"{label}: cannot be ruled out, {figure}")
-    return Judged(check, "pass", f"{label}: within the policy, {figure}")
+        return "fail", "beyond the limit"
+    return ("inconclusive", "cannot be ruled out") if bad > limit else ("pass", "within the policy")
 
 
 def _settles(judged: Sequence[Judged]) -> tuple[str, ...]:
