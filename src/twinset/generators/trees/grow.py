@@ -3,8 +3,8 @@
 Categories: Gini. Numbers: the Gini of every cumulative indicator, summed over quantile classes
 (a gain in the continuous ranked probability score, which sees spread and shape as well as place).
 
-A split is made only if its gain exceeds ``gain`` times the parent's impurity per row, which is what
-a fixed cut that tells nothing gains on average. Depth-first, one thread, no randomness: the same rows give the same tree.
+A split is made only if it gains clearly more than a fixed cut that tells nothing: the parent's impurity per row on average,
+with a spread that depends on how many classes there are. Depth-first, one thread, no randomness: the same rows give the same tree.
 """
 
 from __future__ import annotations
@@ -19,18 +19,39 @@ STACK = 64
 
 
 @njit(cache=True, nogil=True)
-def _impurity(counts: IntArray, m: int, ordinal: bool) -> float:
-    """Sum of p (1 - p) over classes, or of F (1 - F) over class boundaries."""
-    total = 0.0
+def _chance(counts: IntArray, m: int, ordinal: bool) -> tuple[float, float]:
+    """What a pointless cut gains: its expectation, and the effective degrees of freedom of its (weighted chi-squared) distribution.
+
+    Expectation: trace of the covariance of the class indicators, sum p (1 - p), or sum F (1 - F) of the cumulative ones.
+    Degrees of freedom: trace squared over the trace of the square (Satterthwaite 1946).
+    """
+    trace, square = 0.0, 0.0
     if ordinal:
-        below = 0
+        below, inner = 0, 0.0
         for k in range(counts.size - 1):
             below += counts[k]
-            total += below / m * (1.0 - below / m)
-        return total
-    for k in range(counts.size):
-        total += counts[k] / m * (1.0 - counts[k] / m)
-    return total
+            f = below / m
+            trace += f * (1.0 - f)
+            square += (f * (1.0 - f)) ** 2 + 2.0 * inner * (1.0 - f) ** 2
+            inner += f * f
+    else:
+        second, third = 0.0, 0.0
+        for k in range(counts.size):
+            p = counts[k] / m
+            second += p * p
+            third += p * p * p
+        trace = 1.0 - second
+        square = second - 2.0 * third + second * second
+    return trace, trace * trace / max(square, 1e-12)
+
+
+@njit(cache=True, nogil=True)
+def _hurdle(freedom: float, gain: float, strictness: float) -> float:
+    """How many expectations a gain must exceed: ``gain``, or where it is negative the chi-squared quantile ``strictness`` deviations up (Wilson and Hilferty 1931)."""
+    if gain >= 0:
+        return gain
+    spread = 2.0 / (9.0 * max(freedom, 1.0))
+    return (1.0 - spread + strictness * np.sqrt(spread)) ** 3
 
 
 @njit(cache=True, nogil=True)
@@ -169,7 +190,7 @@ def _partition(x: IntArray, rows: IntArray, spare: IntArray, cut: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def grow(cells, sizes, features, classes, n_classes, ordinal, leaf, gain):  # type: ignore[no-untyped-def]
+def grow(cells, sizes, features, classes, n_classes, ordinal, leaf, gain, strictness):  # type: ignore[no-untyped-def]
     """A tree for the classes of one column.
 
     ``cells``: uint8 (columns, n). ``sizes``: int64 (columns,). ``features``: int64 (p,), rows of ``cells`` that may split.
@@ -201,8 +222,8 @@ def grow(cells, sizes, features, classes, n_classes, ordinal, leaf, gain):  # ty
             k = classes[mine[i]]
             y[i] = k
             total[k] += 1
-        impurity = _impurity(total, m, ordinal)
-        if impurity <= 0:
+        impurity, freedom = _chance(total, m, ordinal)
+        if impurity <= 1e-12:
             continue
         best, feature, cut, kept = _best_split(cells, sizes, mine, y, total, active[top], live[top], ordinal, leaf, joint, begin, ordered)
         if feature < 0:
@@ -211,7 +232,7 @@ def grow(cells, sizes, features, classes, n_classes, ordinal, leaf, gain):  # ty
         for k in range(n_classes - 1 if ordinal else n_classes):
             below = below + total[k] if ordinal else total[k]
             score += below * below / m
-        if best - score <= gain * impurity + 1e-9 * score:
+        if best - score <= _hurdle(freedom, gain, strictness) * impurity + 1e-9 * score:
             continue
         middle = start + _partition(cells[feature], mine, spare, cut)
         nodes[node, FEATURE], nodes[node, CUT], nodes[node, LEFT], nodes[node, RIGHT] = feature, cut, n_nodes, n_nodes + 1

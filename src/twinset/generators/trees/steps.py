@@ -10,7 +10,7 @@ import numpy as np
 from twinset.coding.columns import Coded, Codes, Numbers
 from twinset.core.contracts import IntArray
 from twinset.core.seeds import Rng
-from twinset.generators.trees.codes import N_CELLS, N_LEVEL_CLASSES, Cells, Target, cells_of, merge_levels, target_of
+from twinset.generators.trees.codes import N_CELLS, N_LEVEL_CLASSES, Cells, Target, merge_levels
 from twinset.generators.trees.draw import deal, descend
 from twinset.generators.trees.grow import arrange, grow, reorder
 from twinset.generators.trees.smooth import Window, window_of
@@ -25,7 +25,8 @@ class Plan:
     order: tuple[int, ...]
     predictors: tuple[tuple[int, ...], ...]
     leaf: int
-    gain: float
+    gain: float | None
+    strictness: float
     smooth: bool
 
 
@@ -83,10 +84,14 @@ def _fit_one(coded: Coded, target: Target, earlier: Sequence[Cells], board: Boar
     if len(nominal):
         reorder(board.raw, widths, nominal, target.classes, target.n_classes, tables, sizes, N_CELLS)
         board.recode(nominal, tables)
-    nodes, rows = grow(board.work, sizes, features, target.classes, target.n_classes, target.ordinal, plan.leaf, float(plan.gain))
+    nodes, rows = grow(board.work, sizes, features, target.classes, target.n_classes, target.ordinal, plan.leaf, _fixed(plan), plan.strictness)
     donors = arrange(nodes, rows, target.by_value)
     window = window_of(coded) if plan.smooth and isinstance(coded, Numbers) else None
     return Step(coded, target.ranks, mine, window, nodes, donors, nominal, tables)
+
+
+def _fixed(plan: Plan) -> float:
+    return -1.0 if plan.gain is None else float(plan.gain)
 
 
 def _refined(coded: Coded, target: Target, board: Board, widths: IntArray, predictors: Sequence[int]) -> Target:
