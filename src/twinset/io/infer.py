@@ -16,6 +16,7 @@ MOST_NUMERIC_LEVELS = 20
 MOST_MISSING_CODES = 4
 MOST_DECIMALS = 6
 MS_PER_DAY = 86_400_000
+HIGH_CODES = frozenset(d * (10**k - 1) // 9 for d in (7, 8, 9) for k in range(2, 8))
 CODE_NUMBERS = (*range(-9, 0), *(-11 * i for i in range(5, 10)), *(-111 * i for i in range(5, 10)), *(-1111 * i for i in range(5, 10)), -99999)
 
 
@@ -115,3 +116,18 @@ def _decimals(values: pl.Series) -> int | None:
         if np.all(np.abs(scaled - np.round(scaled)) <= 1e-9 * np.maximum(1.0, np.abs(scaled))):
             return digits
     return None
+
+
+def suspect_code(series: pl.Series) -> float | int | None:
+    """A largest value like 99 or 9999 that is heavy and far from the rest: perhaps a code for missing. A question, not an answer.
+
+    >>> suspect_code(pl.Series([*range(1, 60), 999, 999, 999])), suspect_code(pl.Series(range(100)))
+    (999, None)
+    """
+    values = series.drop_nulls()
+    high = values.max()
+    if not isinstance(high, (int, float)) or high not in HIGH_CODES:
+        return None
+    below, n_high = values.filter(values < high).max(), int((values == high).sum())
+    far = isinstance(below, (int, float)) and below < 0.8 * high
+    return high if far and n_high >= max(3, 0.001 * len(values)) else None
