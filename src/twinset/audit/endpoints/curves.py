@@ -12,8 +12,9 @@ from twinset.core.contracts import Curve
 from twinset.core.finding import Finding, not_measured
 from twinset.core.seeds import Rng
 
-SILENT = "The largest gap says nothing about how the arms differ among themselves, nor about times after the last one drawn."
+SILENT = "The largest gap says nothing about how the arms differ among themselves, nor about times when fewer than ten patients are at risk."
 DRAWS = 400
+AT_RISK = 10
 TimesEvents = tuple[np.ndarray, np.ndarray]
 
 
@@ -27,7 +28,8 @@ def curve(endpoint: str, cohort: str, arm: str, estimate: Estimate, grid: np.nda
 def gap_finding(endpoint: str, arm: str, parts: dict[str, TimesEvents], grid: np.ndarray, rng: Rng) -> Finding:
     """Largest vertical gap between the train and the synthetic curve of one arm.
 
-    ``parts``: times and events of "train" and "synthetic" patients of the arm, perhaps "holdout", and "pooled" (train, all arms).
+    ``parts``: times and events of "train" and "synthetic" patients of the arm, perhaps "holdout", and "independent"
+    (train times and events drawn apart from each other and from the arm). Compared while ten patients are at risk in both: later the curves are noise.
     """
     where = f"{endpoint}: {arm}" if arm else endpoint
     label = f"Survival curve, {arm}" if arm else "Survival curve"
@@ -35,6 +37,8 @@ def gap_finding(endpoint: str, arm: str, parts: dict[str, TimesEvents], grid: np
         return not_measured("endpoint.curve", "fewer than two patients in train or in the synthetic cohort", where=where, label=label)
     curves = {k: kaplan_meier(*v, grid) for k, v in parts.items() if len(v[0])}
     sizes = {k: len(v[0]) for k, v in parts.items()}
+    followed = _followed([parts["train"][0], parts["synthetic"][0]], grid)
+    curves = {k: c.until(followed) for k, c in curves.items()}
     train, synthetic = curves["train"], curves["synthetic"]
     gaps = np.abs(train.survival - synthetic.survival)
     at = int(gaps.argmax())
@@ -65,8 +69,6 @@ def logrank_finding(endpoint: str, groups: dict[str, tuple[np.ndarray, np.ndarra
     beside = {
         "floor": rejects if shown else 1 - rejects,
         "independent": useless if shown else 1 - useless,
-        "train_p": p_train,
-        "synthetic_p": p_other,
     }
     says = f"The log-rank test at 5 % {'is' if kept else 'is not'} decided alike (train p = {p_train:.2g}, synthetic p = {p_other:.2g} after widening)."
     silent = "One decision, so the interval is wide. Widening (T_s) holds only if the generator's model is right."
@@ -75,10 +77,16 @@ def logrank_finding(endpoint: str, groups: dict[str, tuple[np.ndarray, np.ndarra
     return Finding("endpoint.logrank", float(kept), *bounds, 1, "higher", beside, endpoint, says, silent, label="Log-rank decision kept")
 
 
+def _followed(times: list[np.ndarray], grid: np.ndarray) -> int:
+    """How many times of the grid see at least ``AT_RISK`` patients of every group (all of them in a smaller group) at risk; at least one."""
+    ends = [float(np.sort(t)[-min(AT_RISK, len(t))]) for t in times]
+    return max(1, int(np.searchsorted(grid, min(ends), side="right")))
+
+
 def _scales(curves: dict[str, Estimate], sizes: dict[str, int], floor: float, rng: Rng) -> dict[str, float]:
-    """``holdout`` (brought to the synthetic size by the ratio of the floors) and ``independent`` (an arm that follows the pooled curve)."""
+    """``holdout`` (brought to the synthetic size by the ratio of the floors) and ``independent`` (time, event and arm drawn apart)."""
     train = curves["train"]
-    out = {"independent": float(np.abs(train.survival - curves["pooled"].survival).max())}
+    out = {"independent": float(np.abs(train.survival - curves["independent"].survival).max())}
     if "holdout" in curves:
         own = float(_null_gaps(train, sizes["train"] / sizes["holdout"], rng).mean())
         out["holdout"] = float(np.abs(train.survival - curves["holdout"].survival).max()) * (floor / own if own > 0 else 1.0)

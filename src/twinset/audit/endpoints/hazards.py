@@ -88,6 +88,10 @@ class Survival:
     low: np.ndarray
     high: np.ndarray
 
+    def until(self, n_times: int) -> Survival:
+        """The first times only."""
+        return Survival(self.survival[:n_times], self.greenwood[:n_times], self.low[:n_times], self.high[:n_times])
+
 
 def kaplan_meier(time: np.ndarray, event: np.ndarray, grid: np.ndarray) -> Survival:
     """The survival function on ``grid`` (ascending), right-continuous (Kaplan and Meier 1958; variance Greenwood 1926).

@@ -82,11 +82,12 @@ class Survival:
         if not len(patients["train"].time):
             return (not_measured("endpoint.curve", "no train patient has both a time and an event indicator", where=self.name, label="Survival curve"),), ()
         times = grid(trial.train.column(self.time).high or _round_up(patients["train"].time))
+        apart = (patients["train"].time, rng.permutation(patients["train"].event))
         findings, drawn = [], []
         for i in range(max(1, len(arms))):
             arm = f"{self.arm} {arms[i]}" if arms else ""
             parts = {k: (p.time[p.group == i], p.event[p.group == i]) for k, p in patients.items()}
-            parts["pooled"] = (patients["train"].time, patients["train"].event)
+            parts["independent"] = apart
             findings.append(gap_finding(self.name, arm, parts, times, rng))
             shown = [k for k in ("train", "synthetic") if len(parts[k][0])]
             drawn += [curve(self.name, k, arm, kaplan_meier(*parts[k], times), times) for k in shown]

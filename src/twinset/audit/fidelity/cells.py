@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,18 +64,27 @@ class Binned:
         return int(self.codes.shape[1])
 
 
-def aligned(train: Cohort, *others: Cohort) -> tuple[Table, ...]:
+def aligned(train: Cohort, *others: Cohort, names: Sequence[str] | None = None) -> tuple[Table, ...]:
     """Train and the others in one coding, fixed by train: the same code means the same level in all of them.
 
-    Only columns a generator may model are kept. The others must have them all.
+    Only columns a generator may model are kept (or those of ``names``). The others must have them all.
     """
-    names = train.schema.synthesised.names
-    chain: list[tuple[Coded, ...]] = [encode(train)]
-    for other in others:
-        chain.append(encode(Cohort(other.frame.select(names), train.schema.synthesised), like=chain[-1]))
+    names = train.schema.synthesised.names if names is None else tuple(names)
+    schema = train.schema.synthesised.select(names)
+    chain: list[tuple[Coded, ...]] = []
+    for cohort in (train, *others):
+        chain.append(encode(Cohort(cohort.frame.select(names), schema), like=chain[-1] if chain else None))
     columns = [_align(list(per_cohort)) for per_cohort in zip(*chain, strict=True)]
     sizes = [len(train), *(len(o) for o in others)]
     return tuple(Table(names, tuple(c[i] for c in columns), n) for i, n in enumerate(sizes))
+
+
+def some(names: Sequence[str], most: int, rng: Rng, *, always: str = "") -> tuple[str, ...]:
+    """At most ``most`` of the names in their order, drawn without replacement, ``always`` among them."""
+    if len(names) <= most:
+        return tuple(names)
+    drawn = {names[j] for j in rng.choice(len(names), most, replace=False)} | {always}
+    return tuple(n for n in names if n in drawn)
 
 
 def binned(*tables: Table) -> tuple[Binned, ...]:

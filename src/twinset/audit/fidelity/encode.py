@@ -8,6 +8,7 @@ import numpy as np
 
 from twinset.audit.fidelity.cells import Levels, Line, Table
 
+MOST_COLUMNS = 300  # wider tables are shown to classifiers in part, the finding says so
 MOST_LEVELS = 40  # further levels share one
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri
 
-from twinset.audit.fidelity.cells import Levels, Line, Part, Table, aligned, independent
+from twinset.audit.fidelity.cells import Levels, Line, Part, Table, aligned, some
 from twinset.audit.fidelity.variation import Z95
 from twinset.core.contracts import Trial
 from twinset.core.finding import Finding, not_measured
 from twinset.core.seeds import Rng
 
 SILENT = "Sees means, variances and straight-line dependence of normal scores only; it cannot see what is rare or bent."
+LABEL = "All columns at once"
+RARE = 10  # fewer patients off the most frequent value: the column is left to single columns and pairs
 GROUPS = 40
 REDRAWN = 12
 ENOUGH = 20_000
@@ -29,7 +31,8 @@ class Hellinger:
     the distance with each table's own ranks (the usual form, blind to margins). Categories are ordered by their frequency in train. Never compare two
     data sets by it: the value that fresh patients would get (``floor``) depends on columns and rows, for Gaussians
     E[H²] = 1 - exp(-(q/8)(1/n + 1/k)), q = d + d(d+1)/2; q is estimated by redrawing train rows. ``holdout`` is brought to the size of the synthetic table on that scale.
-    Interval: delete-a-group jackknife over synthetic rows. At most ``most`` columns, drawn by seed.
+    Interval: delete-a-group jackknife over synthetic rows. Columns with fewer than ten
+    patients off their most frequent value are left out (one patient more or less would decide). At most ``most`` columns, drawn by seed.
 
     Source: El Emam et al., JMIR Med Inform 2022;10(4):e35734; formula of the distance between normals is standard.
     """
@@ -39,42 +42,39 @@ class Hellinger:
 
     def measure(self, trial: Trial, rng: Rng) -> Sequence[Finding]:
         others = [trial.synthetic] if trial.holdout is None else [trial.synthetic, trial.holdout]
-        tables = aligned(trial.train, *others)
-        n_all = len(tables[0].names)
-        if n_all > self.most:
-            columns = np.sort(rng.choice(n_all, self.most, replace=False))
-            tables = tuple(t.select(columns) for t in tables)
-        varies = np.flatnonzero(scores(tables[0], tables[0]).std(axis=0) > 1e-9)
-        tables = tuple(t.select(varies) for t in tables)
-        if not len(varies) or min(t.n for t in tables[:2]) < 3:
-            return (not_measured("fidelity.hellinger", "it takes a column that varies and three rows in each table", label="All columns at once"),)
-        return (self._finding(tables, n_all, rng),)
+        names = trial.train.schema.synthesised.names
+        tables = aligned(trial.train, *others, names=some(names, self.most, rng))
+        if min(t.n for t in tables[:2]) < 3:
+            return (not_measured("fidelity.hellinger", "it takes three rows in each table", label=LABEL),)
+        base = scores(tables[0], tables[0])
+        steady = np.array([_off_mode(p) >= RARE for p in tables[0].parts], dtype=bool)
+        if not steady.any():
+            return (not_measured("fidelity.hellinger", f"no column has {RARE} patients off its most frequent value", label=LABEL),)
+        own = [scores(t, tables[0])[:, steady] for t in tables[1:]]
+        dependence = distance(self._log(*_varying(base, scores(tables[1], tables[1])), correlations=True))
+        finding = self._finding(base[:, steady], own, rng)
+        says = finding.says + ("" if len(names) <= self.most else f" Measured on {self.most} columns drawn from {len(names):,}.")
+        return (replace(finding, beside={**finding.beside, "dependence": dependence}, says=says),)
 
-    def _finding(self, tables: tuple[Table, ...], n_all: int, rng: Rng) -> Finding:
-        train, synthetic = tables[:2]
-        base = scores(train, train)
-        own = scores(synthetic, train)
-        log, error = self._jackknife(base, own, rng)
-        d = base.shape[1]
-        size = 1 / train.n + 1 / synthetic.n
+    def _finding(self, base: np.ndarray, own: list[np.ndarray], rng: Rng) -> Finding:
+        n, d = base.shape
+        k = len(own[0])
+        log, error = self._jackknife(base, own[0], rng)
         null, null_error = self._null(base, rng)
+        size = 1 / n + 1 / k
         floor = distance(null * size)
         beside = {
             "floor": floor,
             "floor_low": distance((null - Z95 * null_error) * size),
             "floor_high": distance((null + Z95 * null_error) * size),
-            "independent": distance(self._log(base, scores(independent(train, rng), train))),
-            "dependence": distance(self._log(scores(train, train), scores(synthetic, synthetic), correlations=True)),
+            "independent": distance(self._log(base, rng.permuted(base, axis=0))),
         }
-        if len(tables) > 2:
-            ratio = size / (1 / train.n + 1 / tables[2].n)
-            beside["holdout"] = distance(ratio * self._log(base, scores(tables[2], train)))
+        if len(own) > 1:
+            beside["holdout"] = distance(size / (1 / n + 1 / len(own[1])) * self._log(base, own[1]))
         value = distance(log)
-        says = f"All {d} columns that vary, seen together, lie at a distance of {value:.2f} from train; fresh patients would lie at about {floor:.2f}."
-        if n_all > self.most:
-            says += f" Measured on {self.most} columns drawn from {n_all:,}."
+        says = f"{d} columns seen together lie at a distance of {value:.2f} from train; fresh patients would lie at about {floor:.2f}."
         low, high = distance(max(0.0, log - Z95 * error)), distance(log + Z95 * error)
-        return Finding("fidelity.hellinger", value, low, high, synthetic.n, "lower", beside, says=says, silent_on=SILENT, label="All columns at once")
+        return Finding("fidelity.hellinger", value, low, high, k, "lower", beside, says=says, silent_on=SILENT, label=LABEL)
 
     def _log(self, base: np.ndarray, other: np.ndarray, *, correlations: bool = False) -> float:
         if correlations:
@@ -171,16 +171,32 @@ def _less(whole: Moments, part: Moments) -> Moments:
     return whole[0] - part[0], whole[1] - part[1], whole[2] - part[2]
 
 
+def _varying(base: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    varies = base.std(axis=0) > 1e-9
+    return base[:, varies], other[:, varies]
+
+
+def _off_mode(part: Part) -> int:
+    """Rows whose value is not the most frequent one."""
+    if isinstance(part, Levels):
+        return int((part.codes != 0).sum())
+    return len(part.values) - int(np.unique(part.values, return_counts=True)[1].max())
+
+
 def _score(part: Part, train: Part) -> np.ndarray:
     """Gaps of a numeric column take the median of train (their own presence is seen by columns and pairs)."""
-    values, known = _filled(part, train), np.sort(_filled(train, train))
+    if isinstance(part, Levels) and isinstance(train, Levels):
+        counts = np.bincount(train.codes, minlength=part.size)
+        n = int(counts.sum())
+        share = (np.cumsum(counts) - counts / 2) / n
+        return np.asarray(ndtri(np.clip(share, 0.5 / n, 1 - 0.5 / n))[part.codes])
+    if not (isinstance(part, Line) and isinstance(train, Line)):
+        raise TypeError("a column is numbers in one table and levels in the other")
+    seen = train.values[~np.isnan(train.values)]
+    median = float(np.median(seen)) if len(seen) else 0.0
+    values, known = (np.where(np.isnan(x), median, x) for x in (part.values, train.values))
+    known = np.sort(known)
     n = len(known)
-    below, upto = np.searchsorted(known, values, side="left"), np.searchsorted(known, values, side="right")
-    return np.asarray(ndtri(np.clip((below + upto) / (2 * n), 0.5 / n, 1 - 0.5 / n)))
-
-
-def _filled(part: Part, train: Part) -> np.ndarray:
-    if isinstance(part, Levels):
-        return part.codes.astype(np.float64)
-    median = float(np.nanmedian(train.values)) if isinstance(train, Line) else 0.0
-    return np.where(np.isnan(part.values), median, part.values)
+    distinct, where = np.unique(values, return_inverse=True)
+    below, upto = np.searchsorted(known, distinct, side="left"), np.searchsorted(known, distinct, side="right")
+    return np.asarray(ndtri(np.clip((below + upto) / (2 * n), 0.5 / n, 1 - 0.5 / n))[where])

@@ -32,9 +32,13 @@ class Pairs:
 
     def measure(self, trial: Trial, rng: Rng) -> Sequence[Finding]:
         others = [trial.synthetic] if trial.holdout is None else [trial.synthetic, trial.holdout]
-        coded = aligned(trial.train, *others)
+        names = trial.train.schema.synthesised.names
+        pairs, n_all = choose_pairs(len(names), self.most, rng)
+        used = sorted({j for pair in pairs for j in pair})
+        place = {j: i for i, j in enumerate(used)}
+        pairs = [(place[a], place[b]) for a, b in pairs]
+        coded = aligned(trial.train, *others, names=[names[j] for j in used])
         tables = binned(*coded)
-        pairs, n_all = choose_pairs(len(tables[0].names), self.most, rng)
         if not n_all:
             return (not_measured("fidelity.pairs", "it takes two columns to make a pair", label="Pairs of columns"),)
         shuffled = binned(coded[0], independent(coded[0], rng))[1]

@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from twinset.audit.fidelity.cells import Levels, Line, Table, aligned, independent, subsample
-from twinset.audit.fidelity.encode import for_lines, for_trees
+from twinset.audit.fidelity.cells import Levels, Line, Table, aligned, independent, some, subsample
+from twinset.audit.fidelity.encode import MOST_COLUMNS, for_lines, for_trees
 from twinset.audit.fidelity.learners import boosting, linear, one_thread, predicted
 from twinset.audit.fidelity.variation import Z95
 from twinset.audit.interval import Interval, auc
@@ -42,7 +42,8 @@ class Predict:
         reason = _reason(trial, name)
         if trial.holdout is None or reason:
             return tuple(_missing(x, reason or "it needs hold-out patients, and there are none") for x in LEARNERS)
-        tables = aligned(trial.train, trial.synthetic, trial.holdout)
+        names = some(trial.train.schema.synthesised.names, MOST_COLUMNS, rng, always=name)
+        tables = aligned(trial.train, trial.synthetic, trial.holdout, names=names)
         target = tables[0].names.index(name)
         task = _task(tables, target, independent(tables[0], rng), self.most, rng)
         seed = int(rng.integers(2**31))
@@ -108,6 +109,8 @@ def _finding(task: _Task, learner: Learner, seed: int) -> Finding:
     chance = 0.0 if task.numeric else 0.5
     measure = "rank correlation" if task.numeric else "area under the ROC curve"
     says = f"A model taught by synthetic patients predicts unseen patients with {measure} {value:.3f}; taught by train, {best:.3f}."
+    if len(task.test.names) >= MOST_COLUMNS:
+        says += f" At most {MOST_COLUMNS} columns, drawn by seed, were used."
     beside = {"train": best, "floor": best, "chance": chance, "independent": chance if math.isnan(worst) else worst}
     n = task.test.n
     name = f"fidelity.tstr.{learner}"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twinset.audit.fidelity.cells import Table, aligned, independent, subsample
-from twinset.audit.fidelity.encode import for_trees
+from twinset.audit.fidelity.cells import Table, aligned, independent, some, subsample
+from twinset.audit.fidelity.encode import MOST_COLUMNS, for_trees
 from twinset.audit.fidelity.learners import boosting, one_thread, predicted
 from twinset.audit.interval import Interval, auc
 from twinset.core.contracts import Trial
@@ -33,7 +33,8 @@ class Propensity:
 
     def measure(self, trial: Trial, rng: Rng) -> Sequence[Finding]:
         others = [trial.synthetic] if trial.holdout is None else [trial.synthetic, trial.holdout]
-        tables = aligned(trial.train, *others)
+        names = trial.train.schema.synthesised.names
+        tables = aligned(trial.train, *others, names=some(names, MOST_COLUMNS, rng))
         few = min(t.n for t in tables[:2])
         if few < 4 * self.folds or not tables[0].names:
             why = f"it takes {4 * self.folds} rows of each kind and a column"
@@ -45,6 +46,8 @@ class Propensity:
                 beside["holdout"] = self._told_apart(tables[0], tables[2], rng)[0]
         n = min(few, self.most)
         says = f"Shown one synthetic patient and one of train, a classifier names the synthetic one in {value:.0%} of cases; guessing gives 50 %."
+        if len(names) > MOST_COLUMNS:
+            says += f" It saw {MOST_COLUMNS} columns drawn from {len(names):,}."
         name, label = "fidelity.propensity", "Told apart from train"
         return (Finding(name, value, *interval, n, "lower", beside, says=says, silent_on=SILENT, label=label),)
 
