@@ -39,6 +39,7 @@ def _level_type(level: object) -> Type:
 
 
 def comparable(left: Typed, op: str, right: Typed, schema: Schema, wrong: Wrong) -> None:
+    """Raise where a comparison mixes kinds, names a level that the schema does not list, or orders what has no order."""
     same_type(left, right, wrong)
     for one, other in ((left, right), (right, left)):
         if not isinstance(one.node, Name):
@@ -61,6 +62,7 @@ def _known_level(column: Column, op: str, other: Typed, wrong: Wrong) -> None:
 
 
 def same_type(left: Typed, right: Typed, wrong: Wrong) -> None:
+    """Raise where two values are of different kinds; ``any`` goes with every kind."""
     value(left, wrong)
     value(right, wrong)
     if left.type == right.type or "any" in (left.type, right.type):
@@ -77,6 +79,7 @@ def same_type(left: Typed, right: Typed, wrong: Wrong) -> None:
 
 
 def value(part: Typed, wrong: Wrong) -> Typed:
+    """The part as it came; raise where it is a condition."""
     if part.type == "truth":
         raise wrong("a value is expected here, this is a condition", part.at, "write -> or <-> between conditions")
     return part

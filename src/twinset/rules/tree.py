@@ -213,6 +213,7 @@ def show_name(name: str) -> str:
 
 
 def show_constant(constant: Constant) -> str:
+    """A number, text, flag or date as a rule writes it."""
     value = constant.value
     if isinstance(value, bool):
         return "true" if value else "false"
