@@ -164,7 +164,8 @@ def test_empty_and_infinite_columns_do_not_crash() -> None:
     found = arena.measure(Trial(odd(0), odd(1), odd(2)), stream(0))
     assert all(f.missing or f.low <= f.value <= f.high for f in found)
     hollow = [table([None] * 60, ["a", "b"] * 30) for _ in range(3)]  # type: ignore[list-item]
-    assert all(f.missing or f.value == 0.5 for f in arena.measure(Trial(hollow[0], hollow[1], hollow[2]), stream(0)) if not f.name.endswith("tpr"))
+    found = arena.measure(Trial(hollow[0], hollow[1], hollow[2]), stream(0))
+    assert all(f.missing or f.low <= 0.5 <= f.high for f in found)
 
 
 def test_patients_with_many_rows_are_attacked_as_patients() -> None:

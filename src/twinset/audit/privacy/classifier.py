@@ -12,7 +12,7 @@ from twinset.core.cohort import Cohort
 from twinset.core.contracts import FloatArray, View
 from twinset.core.seeds import Rng
 
-WORST_FIT = 20  # classes with fewer rows than this are not worth fitting
+FEWEST_ROWS = 20  # of a side: with fewer there is nothing to learn, and everyone scores alike
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Classifier:
         release, population = _some(view.synthetic, self.rows, rng), _some(view.population, self.rows, rng)
         cells = _matrix(together((release, population, targets)))
         n_seen = len(release) + len(population)
-        if min(len(release), len(population)) < WORST_FIT:
+        cells = cells[:, np.isfinite(cells[:n_seen]).any(axis=0)]
+        if min(len(release), len(population)) < FEWEST_ROWS or not cells.shape[1]:
             return np.zeros(len(targets))
         label = np.arange(n_seen) < len(release)
         weight = np.where(label, 0.5 / len(release), 0.5 / len(population)) * n_seen
@@ -64,7 +65,7 @@ def _matrix(coded: tuple[Coded, ...]) -> np.ndarray:
     columns = []
     for column in coded:
         if isinstance(column, Numbers):
-            columns.append(column.values)
+            columns.append(np.where(np.isfinite(column.values), column.values, np.nan))
             if column.gaps.max(initial=0) > 1:
                 columns.append(column.gaps.astype(np.float64))
         else:

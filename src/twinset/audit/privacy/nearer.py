@@ -10,7 +10,7 @@ import numpy as np
 from twinset.audit import interval
 from twinset.audit.privacy.neighbours import Points, nearest, points
 from twinset.audit.privacy.patients import Patients, patients
-from twinset.core.contracts import FloatArray, Trial
+from twinset.core.contracts import IntArray, Trial
 from twinset.core.finding import Finding, not_measured
 from twinset.core.seeds import Rng
 
@@ -26,8 +26,8 @@ class Nearer:
 
     Equal sizes are the point: the nearest of many is nearer than the nearest of few. The larger side is thinned, by patient,
     in up to ``draws`` disjoint draws whose shares are averaged. Synthetic rows that share their nearest patient are not independent evidence.
-    If train and hold-out were named by lot, the share would have variance (sum(w^2) - 1/N) / 4, w the share of rows that fall to each of the N patients'
-    rows of one draw; the interval is Wilson's at the effective number 1 / (sum(w^2) - 1/N), at most the number of rows.
+    If train and hold-out were named by lot, the share would have variance (sum(w^2) - 1/N) / 4, w the share of rows that fall to each of the N patients
+    of one draw; the interval is Wilson's at the effective number 1 / (sum(w^2) - 1/N), at most the number of rows.
     ``rows``: most synthetic rows asked; ``most``: most patients of a side. Do not use it alone: see ``silent_on``.
     """
 
@@ -55,19 +55,21 @@ class Nearer:
         return [Finding(NAME, value, low, high, len(asked), "lower", beside, "", says, SILENT, label=LABEL)]
 
 
-def _some(side: Patients, place: Points, order: np.ndarray, i: int, size: int) -> Points:
-    """The rows of the i-th draw of ``size`` patients (the first again where there are too few)."""
+def _some(side: Patients, place: Points, order: IntArray, i: int, size: int) -> tuple[Points, IntArray]:
+    """The rows of the i-th draw of ``size`` patients (the first again where there are too few), and whose they are."""
     start = i * size if (i + 1) * size <= side.n else 0
-    return place.take(np.flatnonzero(np.isin(side.of, order[start : start + size])))
+    rows = np.flatnonzero(np.isin(side.of, order[start : start + size]))
+    return place.take(rows), side.of[rows]
 
 
-def _duel(release: Points, ours: Points, theirs: Points) -> tuple[float, float]:
+def _duel(release: Points, ours: tuple[Points, IntArray], theirs: tuple[Points, IntArray]) -> tuple[float, float]:
     """The share nearer to train, and the effective number of rows behind it."""
-    to_train, at_train = nearest(release, ours)
-    to_held, at_held = nearest(release, theirs)
-    near: FloatArray = to_held[:, 0] - to_train[:, 0]
+    to_train, at_train = nearest(release, ours[0])
+    to_held, at_held = nearest(release, theirs[0])
+    near = to_held[:, 0] - to_train[:, 0]
     wins = np.where(near > TIE, 1.0, np.where(near < -TIE, 0.0, 0.5))
-    falls_to = np.where(wins > 0, at_train[:, 0], len(ours) + at_held[:, 0])
-    weights = np.bincount(falls_to) / len(wins)
-    lot = float(np.sum(weights**2)) - 1.0 / (len(ours) + len(theirs))
+    falls_to = np.where(wins > 0, ours[1][at_train[:, 0]], -1 - theirs[1][at_held[:, 0]])
+    weights = np.unique(falls_to, return_counts=True)[1] / len(wins)
+    n_patients = len(np.unique(ours[1])) + len(np.unique(theirs[1]))
+    lot = float(np.sum(weights**2)) - 1.0 / n_patients
     return float(wins.mean()), 1.0 / max(lot, 1.0 / len(wins))
