@@ -242,7 +242,8 @@ def test_findings_carry_interval_and_name() -> None:
     assert (first.name, first.where, first.n, first.better) == ("rules.broken", "R1", 200, "lower")
     assert first.value == n_broken / 200
     assert 0 < first.low < first.value < first.high < 1
-    assert "200 source rows" in first.says
+    assert "200 rows of the source cohort" in first.says
+    assert "rows of the hold-out break" in check(rules, ROWS, what="the hold-out")[0].says
     assert first.silent_on
     assert second.value == second.low == 0
     assert second.high == pytest.approx(1 - 0.025 ** (1 / 200))

@@ -15,7 +15,7 @@ NAME = "rules.broken"
 def check(rules: Sequence[Rule], cohort: Cohort, *, what: str) -> tuple[Finding, ...]:
     """One finding ``rules.broken`` per rule, in the order given: the share of rows that break it.
 
-    ``what`` names the rows in sentences ("source", "train", "synthetic"). ``value`` is a fraction of the ``n`` rows, the
+    ``what`` names the rows in sentences: "source", "synthetic", or with its article "the hold-out patients". ``value`` is a fraction of the ``n`` rows, the
     interval is Clopper and Pearson's (1934), exact: with no row broken its upper end is about 3.7 / n. ``where`` is the
     rule's name. A rule whose columns are absent, or hold something else, is a finding that was not measured.
     """
@@ -24,15 +24,16 @@ def check(rules: Sequence[Rule], cohort: Cohort, *, what: str) -> tuple[Finding,
 
 def _one(rule: Rule, cohort: Cohort, what: str) -> Finding:
     if not len(cohort):
-        return not_measured(NAME, f"there are no {what} rows", where=rule.name, label=rule.name)
+        return not_measured(NAME, f"there are no rows in {what}", where=rule.name, label=rule.name)
     try:
         n_broken = int(rule.broken(cohort).sum())
     except TwinsetError as problem:
         why = str(problem).partition("\n")[0]
-        return not_measured(NAME, f"the rule cannot be evaluated on the {what} rows: {why}", where=rule.name, label=rule.name)
+        return not_measured(NAME, f"the rule cannot be evaluated on {what}: {why}", where=rule.name, label=rule.name)
     n = len(cohort)
     low, high = clopper_pearson(n_broken, n)
-    says = f"{n_broken:,} of {n:,} {what} rows break this rule." if n_broken else f"None of {n:,} {what} rows breaks this rule."
+    whose = what if what.startswith("the ") else f"the {what} cohort"
+    says = f"{n_broken:,} of {n:,} rows of {whose} break this rule." if n_broken else f"None of {n:,} rows of {whose} breaks this rule."
     silent = "A rule that every row keeps shows that rows are possible, not that they are likely; rows with a missing value in a comparison do not break it."
     return Finding(NAME, n_broken / n, low, high, n, "lower", {"floor": 0.0}, where=rule.name, says=says, silent_on=silent, label=rule.name)
 
