@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -117,10 +118,21 @@ def _told(goal: Path) -> Iterator[None]:
     try:
         yield
     except OSError as e:
-        if e.errno not in REASONS:
+        what, hint = REASONS.get(disk_error(e) or 0, ("", ""))
+        if not what:
             raise
-        what, hint = REASONS[e.errno]
         raise OutputProblem(f"{what}; nothing half-written was left", where=goal.name, hint=hint) from None
+
+
+def disk_error(error: BaseException) -> int | None:
+    """The operating system's number for what the disk refused, also where a library only words it; else ``None``."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    said = re.search(r"os error (\d+)", str(error))
+    if said and int(said.group(1)) in REASONS:
+        return int(said.group(1))
+    words = {os.strerror(number).lower(): number for number in REASONS}
+    return next((number for text, number in words.items() if text in str(error).lower()), None)
 
 
 def _sync_tree(folder: Path) -> None:

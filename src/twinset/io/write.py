@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import errno
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ import polars as pl
 import polars.selectors as cs
 
 from twinset.errors import OutputProblem
-from twinset.io.place import new_file
+from twinset.io.place import disk_error, new_file
 
 Writer = Callable[[pl.DataFrame, Path], None]
 EXCEL_ROWS, EXCEL_COLUMNS, EXCEL_EXACT = 1_048_575, 16_384, 10**15
@@ -39,14 +39,19 @@ def _told(path: Path) -> Iterator[None]:
     """Library refusals as OutputProblem; a full disk that a library words its own way is still a full disk."""
     try:
         yield
+    except OutputProblem as e:
+        e.where = path.name
+        raise
     except (pl.exceptions.PolarsError, ValueError, TypeError, OverflowError) as e:
-        if _disk_full(e):
-            raise OSError(errno.ENOSPC, "full") from None
-        raise OutputProblem("this format cannot hold this table", where=path.name, hint="write csv or parquet") from None
+        raise _refused(e, path.name) from None
 
 
-def _disk_full(error: BaseException) -> bool:
-    return bool(re.search(r"os error (28|122)\b|No space left|disk quota", str(error), re.IGNORECASE))
+def _refused(error: BaseException, where: str = "") -> OutputProblem | OSError:
+    """What a library's refusal means: the disk's (an OSError with its number), or a table that the format cannot hold."""
+    number = disk_error(error)
+    if number is not None:
+        return OSError(number, os.strerror(number))
+    return OutputProblem("this format cannot hold this table", where=where, hint="write csv or parquet")
 
 
 def _csv(frame: pl.DataFrame, path: Path) -> None:
@@ -76,16 +81,14 @@ def _excel(frame: pl.DataFrame, path: Path) -> None:
     from xlsxwriter.exceptions import XlsxWriterException  # type: ignore[import-untyped]
 
     if frame.height > EXCEL_ROWS or frame.width > EXCEL_COLUMNS:
-        raise OutputProblem(f"an Excel sheet holds at most {EXCEL_ROWS:,} rows and {EXCEL_COLUMNS:,} columns", where=path.name, hint="write csv or parquet")
+        raise OutputProblem(f"an Excel sheet holds at most {EXCEL_ROWS:,} rows and {EXCEL_COLUMNS:,} columns", hint="write csv or parquet")
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "nan_inf_to_errors": True}
     try:
         with xlsxwriter.Workbook(str(path), options) as book:
             book.set_properties({"created": FIXED_DATE})
             frame.select(_excel_safe(frame[c]) for c in frame.columns).write_excel(book, "data", autofit=False, column_widths=80)
     except XlsxWriterException as e:
-        if _disk_full(e):
-            raise OSError(errno.ENOSPC, "full") from None
-        raise OutputProblem("Excel cannot hold this table", where=path.name, hint="write csv or parquet") from None
+        raise _refused(e) from None
 
 
 def _excel_safe(series: pl.Series) -> pl.Series:
@@ -124,7 +127,6 @@ def _statistical(frame: pl.DataFrame, path: Path, longest: int, write: Callable[
     if bad:
         raise OutputProblem(
             f"{len(bad)} column name{'s' if len(bad) > 1 else ''} cannot stand in a {path.suffix} file (first: `{bad[0]}`)",
-            where=path.name,
             hint=f"names of at most {longest} letters, digits and underscores; or write csv or parquet",
         )
     plain = frame.with_columns(cs.boolean().cast(pl.Int32), cs.by_dtype(pl.Null).cast(pl.String))
@@ -135,10 +137,21 @@ def _statistical(frame: pl.DataFrame, path: Path, longest: int, write: Callable[
     )
     try:
         write(plain, str(path))
+        whole = frame.height == 0 or _n_rows(path) == frame.height  # a full disk is not always reported
     except pyreadstat.PyreadstatError as e:
-        if _disk_full(e):
-            raise OSError(errno.ENOSPC, "full") from None
-        raise OutputProblem(f"a {path.suffix} file cannot hold this table", where=path.name, hint="write csv or parquet") from None
+        raise _refused(e) from None
+    except pyreadstat.ReadstatError:
+        whole = False
+    if not whole:
+        raise OutputProblem("the file could not be written whole; nothing was left", hint="is the disk full? If not, write csv or parquet")
+
+
+def _n_rows(path: Path) -> int:
+    import pyreadstat
+
+    readers = {".dta": pyreadstat.read_dta, ".sav": pyreadstat.read_sav, ".xpt": pyreadstat.read_xport}
+    frame, _ = readers[path.suffix.lower()](str(path), output_format="polars")
+    return int(frame.height)
 
 
 def _duckdb(frame: pl.DataFrame, path: Path) -> None:
@@ -150,9 +163,7 @@ def _duckdb(frame: pl.DataFrame, path: Path) -> None:
         with duckdb.connect(str(path)) as connection:
             connection.execute("create table data as select * from read_parquet(?)", [str(between)])
     except duckdb.Error as e:
-        if _disk_full(e):
-            raise OSError(errno.ENOSPC, "full") from None
-        raise OutputProblem("DuckDB cannot hold this table", where=path.name, hint="write csv or parquet") from None
+        raise _refused(e) from None
     finally:
         between.unlink(missing_ok=True)
 
