@@ -65,7 +65,7 @@ def show_result(page: Page, out: Path | None = None, console: Console | None = N
     console.print()
     _print(console, Text(f"  {count(page.n_train, 'patient')} in, {count(page.n_synthetic, 'synthetic row')} out, {page.n_holdout:,} held out"))
     console.print()
-    for part in _lines(page, plain=_plain(console), roomy=console.width >= 104):
+    for part in _lines(page, console):
         console.print(part)
     if out is not None:
         _files(console, out)
@@ -157,9 +157,13 @@ def _plain(console: Console) -> bool:
     return not (console.encoding or "").lower().startswith("utf")
 
 
+def _known(console: Console, text: str) -> str:
+    """The text in signs the terminal has, one for one, so that styles keep their places."""
+    return text.translate(ASCII).encode(console.encoding, "replace").decode(console.encoding) if _plain(console) else text
+
+
 def _print(console: Console, text: Text) -> None:
-    if _plain(console):
-        text.plain = text.plain.translate(ASCII)  # one sign for one sign: styles keep their places
+    text.plain = _known(console, text.plain)
     console.print(text)
 
 
@@ -170,7 +174,7 @@ def _bullet(console: Console, text: str, sign: str, *, style: str = "") -> None:
         _print(console, Text(f"  {' ' if i else sign} {line}", style=style))
 
 
-def _lines(page: Page, *, plain: bool, roomy: bool) -> list[Table | str]:
+def _lines(page: Page, console: Console) -> list[Table | str]:
     """The table of figures, its legend, and how many were not measured."""
     from rich.table import Table
     from rich.text import Text
@@ -180,17 +184,17 @@ def _lines(page: Page, *, plain: bool, roomy: bool) -> list[Table | str]:
 
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
     for low, high in ((None, 33), (WIDTH, WIDTH), (None, 24), (None, None)):
-        table.add_column(no_wrap=True, overflow="ellipsis", min_width=low, max_width=high)
+        table.add_column(no_wrap=True, overflow="crop" if _plain(console) else "ellipsis", min_width=low, max_width=high)
     shown = _chosen(page)
     for f in shown:
         limit = page.limit(f)
         stands = standing(f, limit)
-        cells = (f"  {words.full_label(f)}", bar(f, limit), words.estimate(f), f"{words.MARKS[TONES[stands]]}{f' {stands}' if roomy else ''}")
+        cells = (f"  {words.full_label(f)}", bar(f, limit), words.estimate(f), f"{words.MARKS[TONES[stands]]}{f' {stands}' if console.width >= 104 else ''}")
         styles = ("", "", "", COLOURS[TONES[stands]])
-        table.add_row(*(Text(c.translate(ASCII) if plain else c, style=s) for c, s in zip(cells, styles, strict=True)))
+        table.add_row(*(Text(_known(console, c), style=s) for c, s in zip(cells, styles, strict=True)))
     legend = "  ● this release  ━ its 95 % interval  ░ as good as real  ╵ chance, useless\n  ┆ the policy's limit  ✓ good  ? not settled  ✕ bad  – no judgement"
     missing = sum(not f.measured for f in page.result.findings)
-    out: list[Table | str] = [table, "", f"[dim]{legend.translate(ASCII) if plain else legend}[/dim]"] if shown else []
+    out: list[Table | str] = [table, "", f"[dim]{_known(console, legend)}[/dim]"] if shown else []
     if missing:
         out.append(f"[dim]  {words.count(missing, 'finding')} not measured: the report says why[/dim]")
     return out
@@ -210,7 +214,7 @@ def bar(finding: Finding, limit: float | None, *, width: int = WIDTH) -> str:
 
     >>> from twinset.core.finding import Finding
     >>> bar(Finding("fidelity.pairs", 0.06, 0.05, 0.07, 9, "lower", {"floor": 0.05, "holdout": 0.1, "independent": 0.2}), None)
-    '─━━●░░░───────╵─'
+    '─━●━░░────────╵─'
     """
     from twinset.report.scale import scale
 

@@ -12,7 +12,7 @@ from twinset.core.contracts import Comparison, Curve, Effect
 from twinset.report.charts import Estimate, Guide, row, scale_row, survival, survival_floor
 from twinset.report.material import Page
 from twinset.report.svg import Axis
-from twinset.report.words import interval, number
+from twinset.report.words import interval, number, precision
 
 AGAINST = " against "
 
@@ -23,9 +23,9 @@ class Analysis:
 
     contrast: str
     chart: Markup
-    train: str
-    synthetic: str
-    holdout: str
+    train: tuple[str, str]  # estimate and interval
+    synthetic: tuple[str, str]
+    holdout: tuple[str, str]
     kept: bool
     verdict: str
     overlap: str
@@ -104,8 +104,10 @@ def _analysis(c: Comparison, axis: Axis, guides: Sequence[Guide]) -> Analysis:
     def natural(value: float) -> float:
         return math.exp(value) if c.train.ratio else value
 
-    def words(value: float, low: float, high: float) -> str:
-        return f"{number(natural(value))} {interval(natural(low), natural(high), decimals=_decimals(natural(value)))}"
+    def words(value: float, low: float, high: float) -> tuple[str, str]:
+        ends = natural(value), natural(low), natural(high)
+        places = precision(*ends)
+        return number(ends[0], decimals=places), interval(ends[1], ends[2], decimals=places)
 
     def bar(e: Effect, low: float, high: float, look: tuple[str, str]) -> Estimate:
         shape, kind = look
@@ -113,7 +115,7 @@ def _analysis(c: Comparison, axis: Axis, guides: Sequence[Guide]) -> Analysis:
 
     train = words(c.train.value, c.train.low, c.train.high)
     synthetic = words(c.synthetic.value, c.widened_low, c.widened_high)
-    holdout = words(c.holdout.value, c.holdout.low, c.holdout.high) if c.holdout else ""
+    holdout = words(c.holdout.value, c.holdout.low, c.holdout.high) if c.holdout else ("", "")
     bars = [bar(c.train, c.train.low, c.train.high, ("square", "train")), bar(c.synthetic, c.widened_low, c.widened_high, ("ring", "made"))]
     if c.holdout:
         bars.append(bar(c.holdout, c.holdout.low, c.holdout.high, ("triangle", "holdout")))
@@ -188,10 +190,6 @@ def _kept_odds(c: Comparison, page: Page) -> float:
 
 def _normal(z: float) -> float:
     return 0.5 * (1 + math.erf(z / math.sqrt(2)))
-
-
-def _decimals(value: float) -> int:
-    return 2 if 0.1 <= abs(value) < 100 or value == 0 else 3 if abs(value) < 0.1 else 0
 
 
 def _places(tick: float) -> int:

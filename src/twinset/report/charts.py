@@ -213,7 +213,7 @@ def tradeoff(points: Sequence[Point], limit: float | None, *, name: str, sentenc
     parts = [element("line", {"class": "edge", "x1": "9%", "x2": "98%", "y1": bottom, "y2": bottom})]
     for tick in across.ticks(5):
         parts += [upright(across, tick, bottom, bottom + 4, "edge"), words_at(across, tick, bottom + 18, number(tick, decimals=2), "tick")]
-    for tick in round_ticks(low, top, 5):
+    for tick in round_ticks(low, top, 7):
         parts.append(element("line", {"class": "grid", "x1": "9%", "x2": "98%", "y1": y(tick), "y2": y(tick)}))
         parts.append(element("text", {"class": "tick", "x": "8%", "y": y(tick) + 4, "text-anchor": "end"}, number(tick, decimals=2)))
     for value, kind, text in ((0.5, "chance", "chance"), (limit, "limit", "policy's limit")):
@@ -223,11 +223,15 @@ def tradeoff(points: Sequence[Point], limit: float | None, *, name: str, sentenc
     front = sorted((p for p in points if p.front), key=lambda p: p.x)
     for a, b in pairwise(front):
         parts.append(element("line", {"class": "front", "x1": f"{across.at(a.x):.2f}%", "x2": f"{across.at(b.x):.2f}%", "y1": y(a.y), "y2": y(b.y)}))
+    letters = []
     for p in points:
         at = f"{across.at(p.x):.2f}%"
         parts.append(element("line", {"class": "whisker made", "x1": at, "x2": at, "y1": y(p.low), "y2": y(p.high)}))
         parts.append(mark(across, p.x, y(p.y), p.shape, "made"))
-        parts.append(element("svg", {"x": at, "y": y(p.y), "overflow": "visible"}, element("text", {"class": "letter", "x": 10, "y": -6}, p.letter)))
+        crowded = any(0 < across.at(q.x) - across.at(p.x) < 6 and abs(y(q.y) - y(p.y)) < 24 for q in points)
+        letter = {"class": "letter", "x": -9 if crowded else 9, "y": -6, "text-anchor": "end" if crowded else "start"}
+        letters.append(element("svg", {"x": at, "y": y(p.y), "overflow": "visible"}, element("text", letter, p.letter)))
+    parts += letters
     head: dict[str, str | float] = {"class": "tradeoff", "role": "img", "width": "100%", "height": height, "aria-labelledby": f"{name}-t {name}-d"}
     return element("svg", head, element("title", {"id": f"{name}-t"}, "Fidelity against attack"), element("desc", {"id": f"{name}-d"}, sentence), *parts)
 

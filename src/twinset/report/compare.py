@@ -109,7 +109,8 @@ def _lines(pages: Sequence[Page]) -> tuple[Line, ...]:
         known = [f for f in row if f and f.measured]
         shown = next(f for f in row if f)
         best = (min if shown.better == "lower" else max)((f.value for f in known), default=None)
-        cells = tuple(_cell(f, p, best if len(known) > 1 else None) for f, p in zip(row, pages, strict=True))
+        differ = len({f.value for f in known}) > 1
+        cells = tuple(_cell(f, p, best if differ else None) for f, p in zip(row, pages, strict=True))
         out.append(Line(words.label(shown), where if where not in words.label(shown) else "", shown.better, cells))
     return tuple(out)
 
@@ -125,12 +126,17 @@ def _endpoint_line(pages: Sequence[Page]) -> Line:
     tallies = [kept(p) for p in pages]
     best = max(t.kept for t in tallies)
     cells = [
-        Cell(f"{t.kept} of {t.total}", t.kept == best and len(pages) > 1, "none", f"{words.number(t.expected, decimals=1)} expected of a perfect one")
+        Cell(
+            f"{t.kept} of {t.total}",
+            t.kept == best and len({u.kept for u in tallies}) > 1,
+            "none",
+            f"{words.number(t.expected, decimals=1)} expected of a perfect one",
+        )
         if t.total
         else Cell("not measured", False, "none", "")
         for t in tallies
     ]
-    return Line("conclusions kept", "", "higher", tuple(cells))
+    return Line("Conclusions kept", "", "higher", tuple(cells))
 
 
 def _front(pages: Sequence[Page], across: str) -> set[int]:
@@ -157,9 +163,11 @@ def _best(pages: Sequence[Page], titles: Sequence[str], across: str, front: set[
     placed = [(titles[i], f, a, i) for i, p in enumerate(pages) if (f := _find(p, across)) and (a := worst_attack(p))]
     if placed:
         name, f, a, _ = min(placed, key=lambda t: t[1].value)
-        out.append(f"Closest to the patients: {name}, {words.label(f)} {words.estimate(f)}; its worst attack is right {words.estimate(a)} of the time.")
+        out.append(
+            f"Closest to the patients: {name}, {words.inline(words.label(f))} {words.estimate(f)}; its worst attack is right {words.estimate(a)} of the time."
+        )
         name, f, a, _ = min(placed, key=lambda t: t[2].value)
-        out.append(f"Hardest to attack: {name}, {words.estimate(a)} by its worst attack; its {words.label(f)} stand at {words.estimate(f)}.")
+        out.append(f"Hardest to attack: {name}, {words.estimate(a)} by its worst attack; its {words.inline(words.label(f))} stand at {words.estimate(f)}.")
         passing = [t for t in placed if pages[t[3]].verdict == "pass"]
         if passing:
             name, f, _, _ = min(passing, key=lambda t: t[1].value)

@@ -31,7 +31,7 @@ def findings_html(findings: Sequence[Finding]) -> str:
     head = Markup("").join(Markup('<th scope="col">{}</th>').format(h) for h in ("Measure", "Scale", "Value", "Where it stands"))
     more = len(findings) - len(shown)
     legend = "Band: as good as real; dot and line: this table with its 95 % interval; thick tick: useless; thin line: chance." + (
-        f" {words.count(more, 'finding')} more in .findings." if more else ""
+        f" {more:,} more in .findings." if more else ""
     )
     return str(
         Markup(STYLE) + Markup('<table class="twinset"><caption>{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table>').format(legend, head, rows)

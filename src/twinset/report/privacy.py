@@ -37,7 +37,7 @@ def promise(page: Page) -> Promise:
     from twinset.dp.accountant import epsilon  # scipy: only where there is something to compute
 
     delta = float(ledger.get("delta", DELTA))
-    head = f"ε = {number(epsilon(float(rho), delta))} at δ = {delta:g}, for one {unit}."
+    head = f"ε = {number(_up(epsilon(float(rho), delta)))} at δ = {delta:g}, for one {unit}."
     body = (
         f"Every look at the patients was noisy, and all of them together cost ρ = {number(float(rho))} (zero-concentrated). Whatever else is known, the presence of one {unit} "
         "changes the odds of any released result by at most a factor e^ε, except with probability about δ. This covers the release, not this page: this page was computed on the rows."
@@ -50,6 +50,14 @@ def promise(page: Page) -> Promise:
 def _event(event: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     noise = "none" if event.get("mechanism") == "reveal" else _figure(event.get("noise"))
     return str(event.get("name", "")), str(event.get("mechanism", "")), noise, _figure(event.get("rho")), str(event.get("why", ""))
+
+
+def _up(value: float) -> float:
+    """Rounded up to three significant digits: a promise is never told smaller than it is."""
+    if value <= 0:
+        return value
+    unit = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return math.ceil(value / unit - 1e-9) * unit
 
 
 def _figure(value: object) -> str:

@@ -38,6 +38,7 @@ class Row:
     where: str
     chart: Markup
     value: str
+    interval: str
     n: str
     real: str
     useless: str
@@ -66,7 +67,7 @@ def sentence(finding: Finding, limit: float | None) -> str:
     parts = [f"{words.full_label(finding)}: {words.estimate(finding)}"]
     real, useless = as_real(finding), beyond(finding)
     parts += [f"as good as real: {real}"] if real else []
-    parts += [f"useless: {useless}"] if useless else []
+    parts += [f"useless: {useless}" if useless[-1].isdigit() else useless] if useless else []
     parts += [f"policy's limit {words.figure(finding, limit)}"] if limit is not None else []
     return "; ".join(parts) + f"; {finding.better} is better."
 
@@ -82,13 +83,15 @@ def as_real(finding: Finding) -> str:
         return low
     if len(ends) == 1 and finding.better == "lower":
         return f"up to {high}"
-    return f"{low} or more" if len(ends) == 1 else f"{low.removesuffix(chr(160) + '%')}–{high}"
+    return f"{low} or more" if len(ends) == 1 else words.span(finding, *s.band)
 
 
 def beyond(finding: Finding) -> str:
     """The useless end in words."""
     useless = scale(finding).useless
-    return "" if useless is None else words.figure(finding, useless)
+    if useless is None:
+        return ""
+    return "1, always right" if is_attack(finding) else words.figure(finding, useless)
 
 
 def scale_row_of(finding: Finding, limit: float | None) -> Row:
@@ -99,7 +102,7 @@ def scale_row_of(finding: Finding, limit: float | None) -> Row:
         words.label(finding),
         finding.where if finding.where not in words.label(finding) else "",
         chart,
-        words.estimate(finding),
+        *(words.parts(finding) if finding.measured else ("", "")),
         f"{finding.n:,}" if finding.measured else "",
         as_real(finding) if finding.measured else "",
         beyond(finding) if finding.measured else "",
@@ -280,7 +283,7 @@ def _hides(page: Page) -> Card:
     if tone == "good" and len(measured) < len(asked):
         tone, answer = "wait", f"{words.count(len(asked) - len(measured), 'check')} not measured"
     limit = page.limit(main)
-    note = f"Worst: {words.full_label(main)}, {words.estimate(main)}"
+    note = f"Worst: {words.inline(words.full_label(main))}, {words.estimate(main)}"
     note += "; chance 0.50" if is_attack(main) else ""
     note += f"; policy {words.figure(main, limit)}" if limit is not None else ""
     return Card(question, tone, answer, strip(scale(main, limit), sentence(main, limit)), note + ".")

@@ -31,7 +31,7 @@ PERCENT = {"privacy.copies", "privacy.hidden_rate", "rules.broken"}
 VERDICTS = {
     "pass": ("Passes the policy", "Every check of the policy was measured and lies within its limit."),
     "fail": ("Does not pass the policy", "At least one check lies beyond the policy's limit. A refusal is a result: the reasons say what to change."),
-    "inconclusive": ("Not settled", "No breach of the policy is shown, and none can be ruled out with this many patients."),
+    "inconclusive": ("Not settled", "No breach of the policy is shown, and none is ruled out."),
 }
 MARKS = {"good": "✓", "bad": "✕", "wait": "?", "none": "–"}
 
@@ -83,10 +83,10 @@ def number(value: float, *, decimals: int | None = None) -> str:
 
 
 def percent(value: float) -> str:
-    """A share as a percentage of three significant digits at most.
+    r"""A share as a percentage of three significant digits at most.
 
-    >>> percent(0.1234), percent(0.0), percent(1.0), percent(0.00012)
-    ('12.3 %', '0 %', '100 %', '0.012 %')
+    >>> [percent(share).replace("\u00a0", " ") for share in (0.1234, 0.0, 1.0, 0.00012)]
+    ['12.3 %', '0 %', '100 %', '0.012 %']
     """
     if not math.isfinite(value):
         return "–"
@@ -122,20 +122,57 @@ def figure(finding: Finding, value: float) -> str:
     return text
 
 
+def span(finding: Finding, low: float, high: float) -> str:
+    """Two marks as one range, both ends with the same decimals."""
+    ends = figure(finding, low), figure(finding, high)
+    if finding.name in PERCENT:
+        return f"{_bare(ends[0])}–{ends[1]}"
+    places = max(len(end.partition(".")[2]) for end in ends)
+    return "–".join(number(v, decimals=places) for v in (low, high))
+
+
 def estimate(finding: Finding) -> str:
     """The value with its interval, or "not measured"."""
     if not finding.measured:
         return "not measured"
+    return " ".join(part for part in parts(finding) if part)
+
+
+def parts(finding: Finding) -> tuple[str, str]:
+    """The measured value and its interval as two texts, with no more digits than the interval deserves."""
     if finding.name in PERCENT:
-        return f"{percent(finding.value)} ({_bare(percent(finding.low))}–{percent(finding.high)})" if math.isfinite(finding.low) else percent(finding.value)
-    places = _decimals(finding.value) if finding.value else _decimals(finding.high)
-    return f"{number(finding.value, decimals=places)} {interval(finding.low, finding.high, decimals=places)}".strip()
+        ends = f"({_bare(percent(finding.low))}–{percent(finding.high)})" if math.isfinite(finding.low) else ""
+        return percent(finding.value), ends
+    places = precision(finding.value, finding.low, finding.high)
+    return number(finding.value, decimals=places), interval(finding.low, finding.high, decimals=places)
+
+
+def precision(value: float, low: float, high: float) -> int:
+    """Decimals for an estimate: three significant digits, fewer where half the interval has less than two.
+
+    >>> precision(0.81, 0.68, 0.92), precision(0.0664, 0.0612, 0.0721), precision(0.0, 0.0, 0.002)
+    (2, 4, 4)
+    """
+    half = (high - low) / 2
+    if not (math.isfinite(half) and half > 0):
+        return _decimals(value)
+    room = max(0, min(4, 1 - math.floor(math.log10(half))))
+    return min(room, _decimals(value)) if value else room
 
 
 def label(finding: Finding) -> str:
     """The human name of a finding, without its ``where``."""
     text = finding.label.removesuffix(f", {finding.where}") or LABELS.get(finding.name, finding.name)
     return text[:1].upper() + text[1:]
+
+
+def inline(text: str) -> str:
+    """A label inside a sentence: first letter small unless it is an abbreviation.
+
+    >>> inline("Pairs of columns"), inline("TSTR")
+    ('pairs of columns', 'TSTR')
+    """
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def full_label(finding: Finding) -> str:

@@ -1,0 +1,146 @@
+"""Charts: places on an axis, what is drawn, and that nothing from a study can become markup."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twinset.core.contracts import Curve
+from twinset.core.finding import Finding
+from twinset.report.charts import Estimate, Guide, Point, row, strip, survival, survival_floor, tally, tradeoff
+from twinset.report.scale import Scale, badness, is_attack, scale, standing
+from twinset.report.svg import Axis, drawing, element, round_ticks
+
+NASTY = '<script>"x"</script> & \''
+FINITE = st.floats(-1e6, 1e6, allow_nan=False)
+
+
+def finding(value: float, low: float, high: float, *, name: str = "fidelity.pairs", better: str = "lower", **beside: float) -> Finding:
+    return Finding(name, value, low, high, 100, better, beside)  # type: ignore[arg-type]
+
+
+def places(chart: str, kind: str, attribute: str) -> list[float]:
+    """The horizontal places, in per cent, of everything of one class in a chart."""
+    found = [e for e in ElementTree.fromstring(chart).iter() if kind in e.get("class", "").split()]
+    return [float(e.get(attribute, "0").rstrip("%")) for e in found]
+
+
+def test_a_strip_puts_its_marks_in_the_order_of_the_numbers() -> None:
+    """Catches an axis that is turned round or a mark drawn from the wrong field."""
+    chart = strip(Scale(0.3, 0.2, 0.4, "lower", band=(0.0, 0.1), useless=0.9, limit=0.5), "x")
+    band, dot, limit, useless = (places(chart, k, a)[0] for k, a in (("band", "x"), ("mark", "x"), ("limit", "x1"), ("useless", "x1")))
+    assert band < dot < limit < useless
+    line = places(chart, "whisker", "x1")[0], places(chart, "whisker", "x2")[0]
+    assert line[0] < dot < line[1]
+
+
+def test_an_interval_beyond_the_axis_ends_in_an_arrow() -> None:
+    inside = row(Axis(0.0, 1.0), [], [Estimate(0.5, 0.4, 0.6, "dot", "made")], "x")
+    beyond = row(Axis(0.0, 1.0), [], [Estimate(0.5, -3.0, 0.6, "dot", "made")], "x")
+    assert "head" not in inside
+    assert beyond.count("head") == 1
+
+
+@given(FINITE, FINITE, FINITE)
+def test_every_value_has_a_place_inside_the_chart(low: float, width: float, value: float) -> None:
+    axis = Axis(low, low + abs(width) + 1.0)
+    assert 0.0 <= axis.at(value) <= 100.0
+
+
+@given(st.floats(1e-3, 1e3), st.floats(1.01, 1e3))
+def test_round_ticks_lie_on_the_axis(low: float, factor: float) -> None:
+    ticks = round_ticks(low, low * factor)
+    assert ticks
+    assert all(low * 0.999 - 1e-9 <= t <= low * factor * 1.001 + 1e-9 for t in ticks)
+    assert len(ticks) <= 12
+
+
+@given(st.floats(0.02, 0.9), st.floats(1.1, 40))
+def test_log_axes_have_ticks(low: float, high: float) -> None:
+    assert 1.0 in Axis(low, high, log=True).ticks()
+
+
+def test_text_is_escaped_everywhere() -> None:
+    """Catches one unescaped attribute or text: the chart would no longer parse, or hold an element called script."""
+    curve = Curve("e", "train", NASTY, (0.0, 1.0), (1.0, 0.5), (1.0, 0.4), (1.0, 0.6))
+    charts = [
+        strip(Scale(0.3, 0.2, 0.4, "lower"), NASTY),
+        element("text", {"class": NASTY}, NASTY),
+        drawing(NASTY, 10),
+        row(Axis(0, 1), [Guide(0.5, "grid", NASTY)], [], NASTY).split("</svg>", 1)[1],
+        tally(1, 3, 2.0, NASTY),
+        survival([curve], 0.0, 1.0, name="k", sentence=NASTY),
+        tradeoff([Point(NASTY, 0.1, 0.5, 0.4, 0.6, "dot", True)], 0.6, name="t", sentence=NASTY),
+    ]
+    for chart in charts:
+        tags = {e.tag for e in ElementTree.fromstring(chart).iter()}
+        assert "script" not in tags
+
+
+@pytest.mark.parametrize("total", [1, 4, 24, 60])
+def test_a_tally_is_full_when_everything_holds(total: int) -> None:
+    full, empty = tally(total, total, None, "x"), tally(0, total, None, "x")
+    assert 'class="lost"' not in full or total > 24
+    assert sum(places(empty, "held", "width")) == 0.0
+    assert max(places(full, "held", "width")) > 0.0
+
+
+def test_survival_steps_start_at_one_and_go_down() -> None:
+    curve = Curve("e", "train", "a", (10.0, 20.0), (0.9, 0.5), (0.8, 0.4), (1.0, 0.6))
+    chart = survival([curve], 0.0, 20.0, name="k", sentence="x")
+    path = re.search(r'class="curve train" d="M([^"]+)"', chart)
+    assert path
+    corners = [tuple(map(float, p.split())) for p in path[1].split("L")]
+    assert corners[0] == (40.0, 24.0)
+    assert [y for _, y in corners] == sorted(y for _, y in corners)
+    assert corners[-1][1] == pytest.approx(24 + 0.5 * 144)
+
+
+def test_the_survival_axis_starts_at_zero_unless_curves_stay_high() -> None:
+    high = Curve("e", "train", "a", (1.0,), (0.9,), (0.87,), (0.95,))
+    low = Curve("e", "train", "a", (1.0,), (0.3,), (0.2,), (0.4,))
+    assert survival_floor([high]) == pytest.approx(0.8)
+    assert survival_floor([high, low]) == 0.0
+    assert survival_floor([]) == 0.0
+
+
+STANDINGS = [
+    (finding(0.08, 0.07, 0.09, floor=0.06, holdout=0.10, independent=0.2), None, "as good as real"),
+    (finding(0.11, 0.09, 0.13, floor=0.06, holdout=0.10, independent=0.2), None, "within error of real"),
+    (finding(0.14, 0.12, 0.16, floor=0.06, holdout=0.10, independent=0.2), None, "short of real"),
+    (finding(0.22, 0.21, 0.23, floor=0.06, holdout=0.10, independent=0.2), None, "useless"),
+    (finding(0.96, 0.95, 0.97, better="higher", holdout=0.95, independent=0.4), None, "as good as real"),
+    (finding(0.39, 0.35, 0.40, better="higher", holdout=0.95, independent=0.4), None, "useless"),
+    (finding(0.81, 0.70, 0.90, name="membership.distance", chance=0.5), 0.6, "leak shown"),
+    (finding(0.55, 0.45, 0.65, name="membership.distance", chance=0.5), 0.6, "not enough power"),
+    (finding(0.51, 0.48, 0.54, name="membership.distance", chance=0.5), 0.6, "within the limit"),
+    (finding(0.55, 0.52, 0.58, name="membership.distance", chance=0.5), None, "better than chance"),
+    (finding(0.85, 0.80, 0.89, name="privacy.hidden_rate", better="higher"), 0.9, "leak shown"),
+]
+
+
+@pytest.mark.parametrize("found, limit, word", STANDINGS)
+def test_where_a_finding_stands(found: Finding, limit: float | None, word: str) -> None:
+    """Catches a turned direction, and a limit compared with the estimate instead of its interval."""
+    assert standing(found, limit) == word
+
+
+def test_independent_columns_are_not_useless_where_they_are_perfect() -> None:
+    """Single columns drawn independently fit perfectly: the useless end is guessing among levels."""
+    found = finding(0.02, 0.01, 0.03, name="fidelity.columns", floor=0.018, holdout=0.03, independent=0.0, chance=0.3)
+    assert scale(found).useless == 0.3
+    assert standing(found) == "as good as real"
+
+
+def test_a_rate_at_low_false_alarms_is_not_on_the_coin_axis() -> None:
+    assert is_attack(finding(0.5, 0.4, 0.6, name="membership.distance", chance=0.5))
+    assert not is_attack(finding(0.02, 0.01, 0.03, name="membership.distance.tpr", chance=0.01))
+
+
+def test_the_worst_is_sorted_first() -> None:
+    near, far = (finding(v, v, v, floor=0.1, independent=0.5) for v in (0.12, 0.3))
+    assert badness(far) > badness(near)
