@@ -1,4 +1,4 @@
-"""The demo: ACTG 175, from the lifelines package, with a study file a custodian would write."""
+"""The demo: ACTG 175, which ships with lifelines, with the study file that `init` drafts for it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ from pathlib import Path
 
 from twinset.draft import draft
 from twinset.io.place import new_folder
+from twinset.io.read import read_table
+from twinset.io.write import write_table
 
-ROLES = {
-    "pidnum": "identifier",
-    "age": "quasi-identifier",
-    "gender": "quasi-identifier",
-    "race": "quasi-identifier",
-    "arms": "arm",
-    "days": "time",
-    "cens": "event",
-}
+TITLE = "ACTG 175, synthetic cohort"
+ENDPOINT = "CD4 decline by half, AIDS or death"
+STATED = {'name = "actg175"': f'name = "{TITLE}"', 'name = "time to cens"': f'name = "{ENDPOINT}"'}  # what a custodian knows and a table cannot tell
 
 
 def write_demo(folder: Path, *, overwrite: bool = False) -> Path:
-    """Write ``actg175.csv`` and ``study.toml`` to a new folder; gives the path of the study file."""
-    table = files("lifelines").joinpath("datasets/ACTG175.csv").read_bytes()
+    """Write ``actg175.csv`` and its drafted ``study.toml`` to a new folder; gives the path of the study file."""
     with new_folder(folder, overwrite=overwrite) as temporary:
-        (temporary / "actg175.csv").write_bytes(table)
+        trial = read_table(Path(str(files("lifelines").joinpath("datasets/ACTG175.csv"))))
+        write_table(trial.drop(trial.columns[0]), temporary / "actg175.csv")  # the first column numbers the lines
         text = draft(temporary / "actg175.csv", out=temporary / "study.toml")
+        for drafted, known in STATED.items():
+            text = text.replace(drafted, known, 1)
         (temporary / "study.toml").write_text(text, encoding="utf-8", newline="\n")
     return folder / "study.toml"
