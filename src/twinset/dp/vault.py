@@ -45,6 +45,8 @@ class Vault:
         """
         if self.schema.unit:
             raise BadInput("noisy marginals need one row per patient for now", hint="use a table with one row per patient")
+        if not sigma > 0:
+            raise BadInput("the noise scale must be positive", where="marginal", hint="give sigma > 0")
         problems = [f"column `{c}` has no declared public levels" for c in columns if not self._declared(c)]
         if problems:
             raise BadInput(collect(problems), hint='declare them in the study file, with origin = "public"')

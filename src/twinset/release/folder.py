@@ -161,6 +161,7 @@ def metadata(made: Made, names: Sequence[str]) -> dict[str, Any]:
 
 
 def recipient_readme(made: Made, names: Sequence[str]) -> str:
+    """The README that travels with a release: what it is, what it is for, what it does not promise."""
     page = made.page
     private = page.ledger["rho"] == "infinite"
     claim = (
