@@ -140,7 +140,9 @@ def _unit(schema: Schema, frame: pl.DataFrame) -> list[str]:
     crossed = [g.name for g in schema.with_role("group") if frame.select(schema.unit, g.name).n_unique() > 1.5 * n_patients]
     doubt = "CHECK: the same numbers occur in several levels of `{}`; if they count patients within it, make one column that names the patient"
     lines += [comment(doubt.format(name)) for name in crossed]
-    return [*lines, _pair("unit", schema.unit)]
+    lines.append(_pair("unit", schema.unit))
+    lines.append(comment("at most so many rows of each patient, chosen at random; 0 = all. The generators model rows: a patient with many is learnt"))
+    return [*lines, comment("many times over, and the attacks find him. 1 makes a table of patients, not of rows or visits."), _pair("per_patient", 1)]
 
 
 def _column(column: Column, series: pl.Series, reading: Reading) -> str:

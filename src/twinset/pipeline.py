@@ -18,6 +18,7 @@ import polars as pl
 
 from twinset.audit.privacy.split import split
 from twinset.audit.run import run
+from twinset.coding.history import bound
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import AuditResult, IntArray, Model, PairedModel, Rule, Trial
 from twinset.core.finding import Finding
@@ -113,7 +114,8 @@ def read_cohort(study: Study) -> Cohort:
     )
     schema = study.schema_of_columns()
     check_table(frame.columns, schema)
-    return conform(frame.select(schema.names), schema, where=study.data.path)
+    cohort = conform(frame.select(schema.names), schema, where=study.data.path)
+    return bound(cohort, data.per_patient, stream(study.holdout.seed, "rows per patient"))
 
 
 def conform(frame: pl.DataFrame, schema: Schema, *, where: str) -> Cohort:

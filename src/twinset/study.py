@@ -42,6 +42,7 @@ class Data(Part):
     table: str | None = Field(None, description="DuckDB only")
     missing: tuple[str, ...] = Field((), description="texts that mean missing, besides an empty cell")
     unit: str = Field("row", description='"row", or the column that names the patient')
+    per_patient: int = Field(0, ge=0, description="at most so many rows of each patient, chosen at random; 0 = all")
 
 
 class Holdout(Part):

@@ -137,7 +137,7 @@ def audit(
 
     _free(out, overwrite)
     loaded = load(study, overrides=sets or ()) if study else None
-    options: dict[str, Any] = {} if loaded is None else loaded.data.model_dump(exclude={"path", "unit"})
+    options: dict[str, Any] = {} if loaded is None else loaded.data.model_dump(exclude={"path", "unit", "per_patient"})
     frames = [None if p is None else read_table(p, **options) for p in (train, holdout, synthetic)]
     with progress(quiet=as_json) as say:
         result, verdict, page = examine(frames[0], frames[1], frames[2], study=loaded, progress=say)
