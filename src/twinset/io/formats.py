@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import polars.selectors as cs
@@ -105,6 +107,16 @@ def whole(series: pl.Series) -> pl.Series:
     return seen.cast(pl.Int64)
 
 
+@dataclass(frozen=True)
+class _Stream:
+    """A query's result as an Arrow stream and nothing else; given the result itself, polars asks it for more and DuckDB's binding leaks at exit."""
+
+    result: Any
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.result.__arrow_c_stream__(requested_schema)
+
+
 def read_duckdb(path: Path, table: str | None) -> pl.DataFrame:
     """One table (or view) of a DuckDB file: the one named (``schema.name`` too), or the only one. Raises TableUnreadable."""
     import duckdb
@@ -122,6 +134,6 @@ def read_duckdb(path: Path, table: str | None) -> pl.DataFrame:
                     hint=f"give table = one of: {', '.join(t for _, t in known.values()) or 'none there'}",
                 )
             schema, name = (part.replace('"', '""') for part in matches[0])
-            return pl.DataFrame(connection.sql(f'select * from "{schema}"."{name}"'))
+            return pl.DataFrame(_Stream(connection.sql(f'select * from "{schema}"."{name}"')))
     except duckdb.Error:
         raise TableUnreadable("this is not a DuckDB file that can be opened", where=path.name, hint="is it open elsewhere, or of another version?") from None
