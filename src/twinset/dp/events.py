@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from twinset.errors import BadInput
+
 Mechanism = Literal["discrete-gaussian", "noisy-max", "dp-sgd", "reveal"]
 
 
@@ -32,7 +34,11 @@ def gaussian(name: str, *, sigma: float, sensitivity: float) -> Event:
 
     >>> round(gaussian("age", sigma=10.0, sensitivity=1.0).rho, 6)
     0.005
+
+    Raises BadInput where ``sigma`` is not a positive finite number: a bill of NaN would pass every budget.
     """
+    if not 0 < sigma < math.inf:
+        raise BadInput("the noise scale must be positive", hint="give a finite sigma > 0")
     return Event(name, "discrete-gaussian", sigma, sensitivity, (sensitivity / sigma) ** 2 / 2)
 
 

@@ -44,7 +44,9 @@ class Ledger:
         if math.isfinite(event.rho):
             spent = total_rho(e for e in self._events if math.isfinite(e.rho))
             if spent + event.rho > self.budget_rho * (1 + 1e-12):
-                raise BudgetExhausted(f"the budget of this data set does not cover `{event.name}`", hint="ask for less, or for a larger budget from whoever set it")
+                raise BudgetExhausted(
+                    f"the budget of this data set does not cover `{event.name}`", hint="ask for less, or for a larger budget from whoever set it"
+                )
         self._events.append(event)
 
     def to_dict(self) -> dict[str, Any]:
