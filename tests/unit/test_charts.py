@@ -119,6 +119,9 @@ STANDINGS = [
     (finding(0.55, 0.45, 0.65, name="membership.distance", chance=0.5), 0.6, "not enough power"),
     (finding(0.51, 0.48, 0.54, name="membership.distance", chance=0.5), 0.6, "within the limit"),
     (finding(0.55, 0.52, 0.58, name="membership.distance", chance=0.5), None, "better than chance"),
+    (finding(0.51, 0.48, 0.54, name="membership.distance", chance=0.5), None, "no better than chance"),
+    (finding(0.33, 0.15, 0.62, name="membership.distance", chance=0.5), None, "not enough power"),
+    (finding(0.056, 0.053, 0.059, floor=0.079, floor_low=0.070, floor_high=0.087, holdout=0.077), None, "closer than new patients"),
     (finding(0.85, 0.80, 0.89, name="privacy.hidden_rate", better="higher"), 0.9, "leak shown"),
 ]
 

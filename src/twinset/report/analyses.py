@@ -79,10 +79,12 @@ def _forest(endpoint: str, group: Sequence[Comparison], *, ratio: bool, hazard: 
     unit = ("hazard ratio" if hazard else "ratio") + ", logarithmic axis" if ratio else "difference, in the endpoint's own unit"
     sides = {c.train.contrast.partition(AGAINST)[2] for c in group}
     against = sides.pop() if len(sides) == 1 else ""
+    firsts = {c.train.contrast.split(" ")[0] for c in group}
     analyses = tuple(_analysis(c, axis, guides) for c in group)
     analyses = tuple(replace(a, contrast=a.contrast.removesuffix(AGAINST + against)) for a in analyses)
     reasons = tuple(dict.fromkeys(c.constraint for c in group if c.constraint))
-    return Forest(endpoint, against, unit, scale_row(axis, guides), analyses, any(c.holdout for c in group), reasons)
+    told = f"{firsts.pop()} {against}" if against and " " not in against and len(firsts) == 1 else against  # "arms 1 against 0"
+    return Forest(endpoint, told, unit, scale_row(axis, guides), analyses, any(c.holdout for c in group), reasons)
 
 
 def _axis(group: Sequence[Comparison], *, ratio: bool) -> Axis:

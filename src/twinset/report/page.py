@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from twinset.report import analyses, compare, sections, words
+from twinset.report.cards import cards
 from twinset.report.material import Page
 from twinset.report.privacy import promise
 from twinset.report.svg import symbol
@@ -28,7 +29,7 @@ def render(page: Page) -> str:
         "page": page,
         "headline": words.VERDICTS[page.verdict],
         "tone": {"pass": "good", "fail": "bad", "inconclusive": "wait"}[page.verdict],
-        "cards": sections.cards(page),
+        "cards": cards(page),
         "not_shown": not_shown(page),
         "forests": analyses.forests(page),
         "kept": analyses.kept(page),

@@ -9,6 +9,7 @@ from typing import Literal
 from twinset.core.finding import Better, Finding
 
 Standing = Literal[
+    "closer than new patients",
     "as good as real",
     "within error of real",
     "short of real",
@@ -23,7 +24,10 @@ Standing = Literal[
 ]
 Tone = Literal["good", "bad", "wait", "none"]
 
+FAINT = 0.1  # an interval that reaches further beyond chance than this clears nobody
+
 TONES: dict[Standing, Tone] = {
+    "closer than new patients": "good",
     "as good as real": "good",
     "within error of real": "none",
     "short of real": "wait",
@@ -112,6 +116,8 @@ def standing(finding: Finding, limit: float | None = None) -> Standing:
     if limit is not None:
         return "leak shown" if best > sign * limit else "within the limit" if worst <= sign * limit else "not enough power"
     if s.chance is not None:
+        if worst - sign * s.chance > FAINT:
+            return "better than chance" if best > sign * s.chance else "not enough power"
         return "better than chance" if best > sign * s.chance else "no better than chance"
     return _beside_real(s, best, sign)
 
@@ -121,7 +127,9 @@ def _beside_real(s: Scale, best: float, sign: float) -> Standing:
         return "useless"
     if s.band is None:
         return "measured"
-    edge = max(sign * s.band[0], sign * s.band[1])
+    best_edge, edge = sorted((sign * s.band[0], sign * s.band[1]))
+    if s.better == "lower" and max(s.low, s.high) < best_edge:
+        return "closer than new patients"
     if sign * s.value <= edge + 1e-12:
         return "as good as real"
     return "within error of real" if best <= edge else "short of real"

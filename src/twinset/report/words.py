@@ -29,7 +29,7 @@ LABELS = {
 PERCENT = {"privacy.copies", "privacy.hidden_rate", "rules.broken"}
 
 VERDICTS = {
-    "pass": ("Passes the policy", "Every check of the policy was measured and lies within its limit."),
+    "pass": ("Passes the policy", "Every check that must hold does, and no leak is shown in the groups that are too small to clear."),
     "fail": ("Does not pass the policy", "At least one check lies beyond the policy's limit. A refusal is a result: the reasons say what to change."),
     "inconclusive": ("Not settled", "No breach of the policy is shown, and none is ruled out."),
 }
@@ -91,7 +91,7 @@ def percent(value: float) -> str:
     if not math.isfinite(value):
         return "–"
     hundred = 100 * value
-    text = f"{hundred:.3g}" if abs(hundred) < 100 else f"{hundred:.0f}"
+    text = f"{hundred:.3g}" if 1 <= abs(hundred) < 100 else f"{hundred:.2g}" if abs(hundred) < 1 else f"{hundred:.0f}"
     return f"{float(text):.3f}".rstrip("0").rstrip(".").replace("-", "−") + "\u00a0%"
 
 
@@ -141,7 +141,8 @@ def estimate(finding: Finding) -> str:
 def parts(finding: Finding) -> tuple[str, str]:
     """The measured value and its interval as two texts, with no more digits than the interval deserves."""
     if finding.name in PERCENT:
-        ends = f"({_bare(percent(finding.low))}–{percent(finding.high)})" if math.isfinite(finding.low) else ""
+        between = " to " if finding.low < 0 else "–"
+        ends = f"({_bare(percent(finding.low))}{between}{percent(finding.high)})" if math.isfinite(finding.low) else ""
         return percent(finding.value), ends
     places = precision(finding.value, finding.low, finding.high)
     return number(finding.value, decimals=places), interval(finding.low, finding.high, decimals=places)
