@@ -193,7 +193,7 @@ def attacks(page: Page) -> Attacks:
     shared = limits.pop() if len(limits) == 1 else None
     guides = [Guide(0.5, "chance", "chance"), Guide(1.0, "edge", "always right")]
     if shared is not None:
-        guides.append(Guide(shared, "limit", "policy" if axis.at(shared) - axis.at(0.5) > 12 else ""))
+        guides.append(Guide(shared, "limit", "policy" if 0.5 < shared < 0.8 else ""))
     return Attacks(scale_row(axis, guides), tuple(_attack_row(f, page.limit(f), axis, guides) for f in tried))
 
 

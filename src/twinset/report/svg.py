@@ -121,9 +121,10 @@ def symbol(shape: Mark, kind: str) -> Markup:
 
 
 def words_at(axis: Axis, value: float, y: float, text: str, kind: str = "tick") -> Markup:
-    """Text centred on a value, turned inwards near the ends."""
+    """Text centred on a value, turned inwards near the ends; "chance" ends there and "policy" starts there, as neighbours."""
     x = axis.at(value)
-    anchor = "start" if x < 6 else "end" if x > 94 else "middle"
+    sides = {"tick chance": "end", "tick limit": "start"}
+    anchor = sides.get(kind, "start" if x < 6 else "end" if x > 94 else "middle")
     return element("text", {"class": kind, "x": f"{x:.2f}%", "y": y, "text-anchor": anchor}, text)
 
 
