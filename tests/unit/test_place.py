@@ -31,10 +31,10 @@ def test_a_folder_appears_only_when_it_is_complete(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, ValueError])
 def test_nothing_is_left_when_the_work_stops(tmp_path: Path, stop: type[BaseException]) -> None:
-    with pytest.raises(stop), new_folder(tmp_path / "run") as part:
+    with pytest.raises(stop), new_folder(tmp_path / "run") as part:  # noqa: PT012
         (part / "a.txt").write_text("a")
         raise stop
-    with pytest.raises(stop), new_file(tmp_path / "a.csv") as part:
+    with pytest.raises(stop), new_file(tmp_path / "a.csv") as part:  # noqa: PT012
         part.write_text("half")
         raise stop
     assert left(tmp_path) == set()
@@ -56,7 +56,7 @@ def test_overwriting_swaps_at_the_end_and_keeps_the_old_one_on_failure(tmp_path:
     goal = tmp_path / "run"
     with new_folder(goal) as part:
         (part / "a.txt").write_text("first")
-    with pytest.raises(KeyboardInterrupt), new_folder(goal, overwrite=True) as part:
+    with pytest.raises(KeyboardInterrupt), new_folder(goal, overwrite=True) as part:  # noqa: PT012
         (part / "a.txt").write_text("second")
         raise KeyboardInterrupt
     assert (goal / "a.txt").read_text() == "first"
@@ -98,7 +98,7 @@ def test_an_empty_folder_may_be_filled_and_a_file_is_no_folder(tmp_path: Path) -
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(OutputProblem, match="disk is full"), new_folder(tmp_path / "run") as part:
+    with pytest.raises(OutputProblem, match="disk is full"), new_folder(tmp_path / "run") as part:  # noqa: PT012
         (part / "a.txt").write_text("a")
         with open("/dev/full", "w") as full:
             full.write("x" * 100_000)

@@ -30,6 +30,7 @@ class Delimited:
     separator: str
     encoding: str
     n_blank_lines: int
+    commas: bool  # whether a cell can hold a comma at all
 
 
 def read_delimited(path: Path, *, separator: str | None = None, encoding: str | None = None) -> Delimited:
@@ -46,9 +47,10 @@ def read_delimited(path: Path, *, separator: str | None = None, encoding: str | 
     separator = _separator(data, separator or declared, where)
     names = _names(data, separator, where)
     n_blank, whole = _check_lines(data, separator, len(names))
+    commas = (b'"' if separator == "," else b",") in data
     if not whole:
-        return Delimited(_slow(data, separator, names, where), separator, encoding, 0)
-    return Delimited(_fast(data, separator, names, n_blank, where), separator, encoding, n_blank)
+        return Delimited(_slow(data, separator, names, where), separator, encoding, 0, commas)
+    return Delimited(_fast(data, separator, names, n_blank, where), separator, encoding, n_blank, commas)
 
 
 def _start(data: bytes) -> tuple[bytes, str | None]:

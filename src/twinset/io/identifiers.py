@@ -178,7 +178,7 @@ def _number_by_name(seen: pl.Series) -> str:
 
 
 def _number(seen: pl.Series) -> str:
-    """Whole numbers that count or name the rows: consecutive, ascending, or all with the same many digits."""
+    """Whole numbers that count or name the rows: all different and nearly consecutive, or all with the same many digits."""
     n, n_distinct = len(seen), seen.n_unique()
     if n < 30:
         return ""
@@ -186,7 +186,7 @@ def _number(seen: pl.Series) -> str:
     if not isinstance(low, (int, float)) or not isinstance(high, (int, float)) or low < 0:
         return ""
     digits = len(str(int(low))) if len(str(int(low))) == len(str(int(high))) else 0
-    if n_distinct == n and n >= 100 and (high - low == n - 1 or digits >= 6 or seen.is_sorted()):
+    if n_distinct == n and n >= 100 and (high - low < 1.5 * n or digits >= 6 or (digits >= 5 and seen.is_sorted())):
         return "record number"
     if digits == 10 and _nhs(seen.cast(pl.Int64).cast(pl.String).unique().head(SAMPLE)):
         return "national number"

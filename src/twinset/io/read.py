@@ -114,13 +114,15 @@ def _by_suffix(path: Path, options: Options) -> Reading:
 
 def _read_text(path: Path, options: Options) -> Reading:
     text = read_delimited(path, separator=options.separator, encoding=options.encoding)
-    frame = text.frame
-    decimal = options.decimal or ("," if uses_comma(frame.get_columns()) else ".")
+    columns = text.frame.get_columns()
+    decimal = options.decimal or ("," if text.commas and uses_comma(columns) else ".")
     if decimal not in (".", ","):
         raise TableUnreadable("a decimal sign is a point or a comma", where=path.name, hint='decimal = "," or "."')
     found = replace(options, separator=text.separator, encoding=text.encoding, decimal=decimal)
     notes = [f"{text.n_blank_lines} blank line{'s were' if text.n_blank_lines > 1 else ' was'} left out"] if text.n_blank_lines else []
-    made = [typed(frame.drop_in_place(name), decimal=decimal, missing=options.missing) for name in frame.columns]  # frees each text column once it is typed
+    del text  # so that each column of text is let go once it is typed
+    columns.reverse()
+    made = [typed(columns.pop(), decimal=decimal, missing=options.missing) for _ in range(len(columns))]
     return _reading(made, found, notes)
 
 

@@ -86,7 +86,7 @@ def _valid_utf8(data: bytes) -> bool:
 def _decoded(data: bytes, encoding: str, where: str) -> bytes:
     try:
         made = b"".join(piece.encode() for piece in _pieces(data, encoding))
-    except (UnicodeDecodeError, UnicodeEncodeError):
+    except UnicodeError:
         raise TableUnreadable(
             f"the file is not in the encoding {encoding}", where=where, hint="leave `encoding` out to have it found, or name the one it was saved in"
         ) from None
