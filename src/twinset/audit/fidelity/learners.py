@@ -35,6 +35,13 @@ def linear(*, numeric: bool = False) -> Any:
     return Ridge() if numeric else LogisticRegression(max_iter=200)
 
 
+def fitted(model: Any, features: Any, known: np.ndarray) -> Any:
+    """The model, fitted; a column without a single number is held at 0 (boosting cannot cut it)."""
+    if isinstance(features, np.ndarray):
+        features = np.where(np.isnan(features).all(axis=0), 0.0, features)
+    return model.fit(features, known)
+
+
 def predicted(model: Any, features: Any) -> np.ndarray:
     """(n,) the probability of class 1, or the predicted number."""
     from sklearn.base import is_classifier

@@ -11,7 +11,7 @@ import numpy as np
 
 from twinset.audit.fidelity.cells import Levels, Line, Table, aligned, independent, some, subsample
 from twinset.audit.fidelity.encode import MOST_COLUMNS, for_lines, for_trees
-from twinset.audit.fidelity.learners import boosting, linear, one_thread, predicted
+from twinset.audit.fidelity.learners import boosting, fitted, linear, one_thread, predicted
 from twinset.audit.fidelity.variation import Z95
 from twinset.audit.interval import Interval, auc
 from twinset.core.cohort import Cohort
@@ -125,7 +125,7 @@ def _scored(task: _Task, learner: Learner, fit: Table, seed: int) -> tuple[float
     if min(len(known), len(asked)) < 5 or known.min() == known.max() or asked.min() == asked.max():
         return nothing
     model = boosting(seed, numeric=task.numeric) if learner == "boosting" else linear(numeric=task.numeric)
-    guess = predicted(model.fit(_features(task, learner, fit), known), _features(task, learner, task.test))
+    guess = predicted(fitted(model, _features(task, learner, fit), known), _features(task, learner, task.test))
     return _rank_correlation(guess, asked) if task.numeric else auc(guess[asked == 1], guess[asked == 0])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from twinset.audit.fidelity.cells import Table, aligned, independent, some, subsample
 from twinset.audit.fidelity.encode import MOST_COLUMNS, for_trees
-from twinset.audit.fidelity.learners import boosting, one_thread, predicted
+from twinset.audit.fidelity.learners import boosting, fitted, one_thread, predicted
 from twinset.audit.interval import Interval, auc
 from twinset.core.contracts import Trial
 from twinset.core.finding import Finding, not_measured
@@ -60,6 +60,6 @@ class Propensity:
         guess = np.empty(2 * n)
         for i in range(self.folds):
             here = fold == i
-            model = boosting(seed).fit(features[~here], kind[~here])
+            model = fitted(boosting(seed), features[~here], kind[~here])
             guess[here] = predicted(model, features[here])
         return auc(guess[kind == 1], guess[kind == 0])
