@@ -10,7 +10,7 @@ The functions ``audit`` and ``release`` share their names with sub-packages; the
 """
 
 import twinset.audit
-import twinset.release
+import twinset.release  # noqa: F401 (the packages come first, the functions are bound over them)
 from twinset.api import Audit, audit, check_generator, infer, load_study, plugins, release, synthesize
 from twinset.errors import TwinsetError
 

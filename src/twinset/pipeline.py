@@ -211,6 +211,8 @@ def make_page(study: Study, result: AuditResult, verdict: Verdict, facts: Facts)
         ledger=facts.ledger.to_dict(),
         provenance=provenance(study),
         columns=tuple((c.name, c.kind, c.role) for c in study.schema_of_columns()),
+        released=verdict.released,
+        rule_texts={r.name or f"R{i}": r.rule for i, r in enumerate(study.rules, start=1)},
     )
 
 

@@ -17,8 +17,11 @@ from .source import PACKAGE, ROOT, dotted, external, modules, tree
 
 LONGEST_FUNCTION, LONGEST_FILE = 50, 320
 # over the limit, with a reason that a reader would accept
-LONG_FUNCTIONS: dict[str, str] = {}
-LONG_FILES: dict[str, str] = {}
+LONG_FUNCTIONS: dict[str, str] = {"twinset.audit.endpoints.agreement._findings": "five findings, each with its words: a list, not logic"}
+LONG_FILES: dict[str, str] = {
+    "twinset.generators.trees.grow": "compiled kernels that call each other; apart they could not be read",
+    "twinset.report.sections": "one function a section of the page",
+}
 FEWEST_TESTS = 150
 PUBLIC: list[str] = ["Audit", "TwinsetError", "__version__", "audit", "check_generator", "infer", "load_study", "plugins", "release", "synthesize"]
 RANDOM_PIECES = {"default_rng", "Generator", "PCG64", "SeedSequence", "BitGenerator"}

@@ -27,7 +27,7 @@ class HiddenRate:
 
     The attacker's story: he holds a patient's full record and the release, and takes the nearest synthetic row for that patient's avatar.
     Hidden rate is the share of patients for whom he is wrong; local cloaking, the median number of other rows nearer to the patient than his own
-    (ties counted). By chance he is wrong n - 1 times in n. Distances in ``components`` factorial components of the train rows (Guillaudeux et al.
+    (ties counted; in the hidden rate a tie is broken by lot). By chance he is wrong n - 1 times in n. Distances in ``components`` factorial components of the train rows (Guillaudeux et al.
     2023). Without a one-to-one link the figures mean nothing (any unpaired release reads 99.9 %), so they are reported as not measured.
     ``most``: patients asked, drawn at random from larger tables.
     """
@@ -48,7 +48,7 @@ class HiddenRate:
         asked = np.sort(rng.permutation(len(records))[: self.most])
         missed = hidden(records, avatars, asked)
         between = np.sort(cloaks(records, avatars, asked))
-        return [_rate(int(missed.sum()), len(asked), len(avatars)), _cloaking(between, len(avatars))]
+        return [_rate(float(missed.sum()), len(asked), len(avatars)), _cloaking(between, len(avatars))]
 
 
 def _why_not(trial: Trial) -> str:
@@ -64,7 +64,7 @@ def _why_not(trial: Trial) -> str:
     return ""
 
 
-def _rate(missed: int, n: int, n_avatars: int) -> Finding:
+def _rate(missed: float, n: int, n_avatars: int) -> Finding:
     value = missed / n
     low, high = interval.wilson(missed, n)
     says = f"For {value:.1%} of {n:,} patients the nearest synthetic row is not the one that started from them; chance would give {1 - 1 / n_avatars:.2%}."

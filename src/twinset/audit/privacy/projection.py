@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twinset.coding.columns import Coded, Codes, Numbers, encode
+from twinset.coding.columns import Coded, Codes, encode
 from twinset.coding.factorial import Space, fit_space
 from twinset.coding.impute import nearest_mean, raw_table
 from twinset.core.cohort import Cohort
@@ -18,32 +18,28 @@ from twinset.core.cohort import Cohort
 FloatArray = np.ndarray
 IntArray = np.ndarray
 
-FEW = 10  # the paper's rule: so many distinct values at most make a category
-
 
 @dataclass(frozen=True, repr=False)
 class Projection:
-    """A factorial space fitted on the train rows. ``levels``: for each column its sorted train values where it counts as a category, else None."""
+    """A factorial space fitted on the train rows; a level they do not have counts as no level."""
 
     space: Space
     coded: tuple[Coded, ...]
-    levels: tuple[FloatArray | None, ...]
 
     def points(self, cohort: Cohort) -> FloatArray:
         """Coordinates of a cohort's rows, shape (n, components); gaps in numbers take the mean of the 5 nearest rows of the same table."""
-        numbers, codes, _ = _blocks(encode(cohort.synthesised, like=self.coded), self.levels)
+        numbers, codes, _ = _blocks(encode(cohort.synthesised, like=self.coded))
         return self.space.project(numbers, codes)
 
 
-def fit_projection(train: Cohort, *, components: int | None = 5, few: int = FEW) -> Projection:
-    """The space of the train rows: categories are the schema's, and numbers with at most ``few`` distinct values (missing counted).
+def fit_projection(train: Cohort, *, components: int | None = 5) -> Projection:
+    """The space of the train rows, categories and numbers as the schema has them; ordered codes declared as integers count as numbers.
 
     ``components``: dimensions kept, ``None`` for all (as DCR and NNDR want).
     """
     coded = encode(train.synthesised)
-    levels = tuple(_levels(c, few) for c in coded)
-    numbers, codes, sizes = _blocks(coded, levels)
-    return Projection(fit_space(numbers, codes, sizes, components=components), coded, levels)
+    numbers, codes, sizes = _blocks(coded)
+    return Projection(fit_space(numbers, codes, sizes, components=components), coded)
 
 
 def closest(points: FloatArray, others: FloatArray) -> FloatArray:
@@ -54,7 +50,7 @@ def closest(points: FloatArray, others: FloatArray) -> FloatArray:
 def ratio(points: FloatArray, others: FloatArray) -> FloatArray:
     """NNDR: nearest over second nearest distance of each point, shape (n,), in [0, 1]; 1 where the second is 0."""
     near = _two(points, others)
-    return np.divide(near[:, 0], near[:, 1], out=np.ones(len(near)), where=near[:, 1] > 0)
+    return np.asarray(np.divide(near[:, 0], near[:, 1], out=np.ones(len(near)), where=near[:, 1] > 0))
 
 
 def cloaks(records: FloatArray, avatars: FloatArray, asked: IntArray | None = None) -> IntArray:
@@ -67,12 +63,16 @@ def cloaks(records: FloatArray, avatars: FloatArray, asked: IntArray | None = No
     return np.asarray(inside, dtype=np.int64) - 1
 
 
-def hidden(records: FloatArray, avatars: FloatArray, asked: IntArray | None = None) -> IntArray:
-    """Whether the nearest avatar of the asked records (all by default) is another's than its own (row i to row i), as bools."""
+def hidden(records: FloatArray, avatars: FloatArray, asked: IntArray | None = None) -> FloatArray:
+    """The chance that the nearest avatar of each asked record (all by default) is not its own (row i to row i), a tie broken by lot."""
     from scipy.spatial import cKDTree
 
     rows = np.arange(len(records)) if asked is None else asked
-    return np.asarray(cKDTree(avatars).query(records[rows], k=1)[1] != rows)
+    tree = cKDTree(avatars)
+    reach = tree.query(records[rows], k=1)[0] * (1 + 1e-9) + 1e-9
+    own = np.sqrt(((records[rows] - avatars[rows]) ** 2).sum(axis=1))
+    tied = np.asarray(tree.query_ball_point(records[rows], reach, return_length=True), dtype=np.int64)
+    return np.where(own <= reach, 1.0 - 1.0 / np.maximum(tied, 1), 1.0)
 
 
 def _two(points: FloatArray, others: FloatArray) -> FloatArray:
@@ -88,30 +88,10 @@ def _two(points: FloatArray, others: FloatArray) -> FloatArray:
     return out
 
 
-def _levels(column: Coded, few: int) -> FloatArray | None:
-    if isinstance(column, Codes):
-        return np.arange(len(column.levels), dtype=np.float64)
-    held = np.unique(column.values[column.gaps == 0])
-    return held if len(held) + bool(np.any(column.gaps > 0)) <= few else None
-
-
-def _blocks(coded: tuple[Coded, ...], levels: tuple[FloatArray | None, ...]) -> tuple[FloatArray, IntArray, tuple[int, ...]]:
-    """Numbers without gaps (n, q), codes (n, m) with -1 for unseen levels, and how many levels each has."""
+def _blocks(coded: tuple[Coded, ...]) -> tuple[FloatArray, IntArray, tuple[int, ...]]:
+    """Numbers without gaps (n, q), codes (n, m), and how many levels each has."""
     filled = nearest_mean(raw_table(coded))
-    numbers = [filled[:, i] for i, known in enumerate(levels) if known is None]
-    codes = [_code(c, known) for c, known in zip(coded, levels, strict=True) if known is not None]
-    n = len(filled)
-    sizes = tuple(len(known) + 1 for known in levels if known is not None)
-    stacked = np.stack(codes, axis=1) if codes else np.zeros((n, 0), dtype=np.int64)
-    return np.stack(numbers, axis=1) if numbers else np.zeros((n, 0)), stacked, sizes
-
-
-def _code(column: Coded, known: FloatArray) -> IntArray:
-    if isinstance(column, Codes):
-        return np.where(column.codes < len(known), column.codes, -1).astype(np.int64)
-    assert isinstance(column, Numbers)
-    if not len(known):
-        return np.full(len(column.values), 0, dtype=np.int64)
-    at = np.minimum(np.searchsorted(known, np.nan_to_num(column.values)), len(known) - 1)
-    seen = np.where(known[at] == column.values, at, -1)
-    return np.where(column.gaps > 0, len(known), seen).astype(np.int64)
+    numbers = [i for i, c in enumerate(coded) if not isinstance(c, Codes)]
+    codes = [c.codes for c in coded if isinstance(c, Codes)]
+    sizes = tuple(max(1, len(c.levels)) for c in coded if isinstance(c, Codes))
+    return filled[:, numbers], np.stack(codes, axis=1) if codes else np.zeros((len(filled), 0), dtype=np.int32), sizes

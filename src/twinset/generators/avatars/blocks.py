@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 
@@ -15,6 +14,9 @@ MOST_DRIVERS = 6  # columns of a block that are not functions of another one in 
 WIDE = 250  # beyond so many distinct columns, only near ones (in file order) are compared
 REACH = 12  # how near
 ROWS = 12_000
+STRONG = 0.5  # a weaker dependence joins blocks only if few rows get a rare combination
+FEW_ROWS = 5  # a combination held by fewer rows is rare
+MOST_RARE = 0.02  # share of rows
 
 
 def find_blocks(table: Table, declared: Sequence[Sequence[str]], *, least: float = 0.08) -> tuple[tuple[int, ...], ...]:
@@ -22,7 +24,8 @@ def find_blocks(table: Table, declared: Sequence[Sequence[str]], *, least: float
 
     Declared blocks first (names; the marks of a number go by its name). The others are joined, strongest pair first, where
     mutual information over the smaller entropy, both beyond chance, is above ``least``; at most six columns that are not
-    functions of each other. Columns that split the rows alike are always together. Above 250 columns only pairs at most
+    functions of each other, and below one half only while at most 2 % of the rows have a combination that fewer than 5 rows have:
+    a block is copied from one patient, so a rare combination is a disclosure. Columns that split the rows alike are always together. Above 250 columns only pairs at most
     12 columns apart are compared.
     """
     names = table.names()
@@ -35,7 +38,8 @@ def find_blocks(table: Table, declared: Sequence[Sequence[str]], *, least: float
         if j not in taken:
             alike.setdefault(codes[j].tobytes(), []).append(j)
     groups = list(alike.values())
-    joined = _join(len(groups), _pairs([codes[g[0]] for g in groups], least))
+    heads = [codes[g[0]] for g in groups]
+    joined = _join(heads, _pairs(heads, least))
     blocks += [tuple(sorted(j for g in block for j in groups[g])) for block in joined]
     return tuple(b for b in blocks if b)
 
@@ -55,7 +59,8 @@ def _pairs(codes: Sequence[IntArray], least: float) -> list[tuple[float, int, in
     sizes = [int(c.max()) + 1 if len(c) else 1 for c in codes]
     entropies = [_entropy(np.bincount(c)) for c in codes]
     out = []
-    for a, b in combinations(range(m), 2) if m <= WIDE else ((a, b) for a in range(m) for b in range(a + 1, min(m, a + REACH))):
+    reach = m if m <= WIDE else REACH
+    for a, b in ((i, j) for i in range(m) for j in range(i + 1, min(m, i + 1 + reach))):
         lower = min(entropies[a], entropies[b])
         if lower <= 1e-9:
             continue
@@ -82,25 +87,32 @@ def _joint(a: IntArray, b: IntArray, size: int) -> tuple[float, int]:
     return _entropy(counts), int(np.count_nonzero(counts))
 
 
-def _join(m: int, pairs: Sequence[tuple[float, int, int, int]]) -> list[list[int]]:
-    """Blocks grown along the pairs while a block has at most six drivers."""
-    block_of = list(range(m))
-    members = {i: [i] for i in range(m)}
-    follows: dict[int, set[int]] = {i: set() for i in range(m)}
+def _join(codes: Sequence[IntArray], pairs: Sequence[tuple[float, int, int, int]]) -> list[list[int]]:
+    """Blocks grown along the pairs while a block has at most six drivers and few rare combinations."""
+    block_of = list(range(len(codes)))
+    members = {i: [i] for i in block_of}
+    cells = dict(enumerate(codes))
+    follows: dict[int, set[int]] = {i: set() for i in block_of}
     for _, a, b, which in pairs:
         if which:
             follows[b if which == 1 else a].add(a if which == 1 else b)
-    for _, a, b, _which in pairs:
+    for strength, a, b, _which in pairs:
         left, right = block_of[a], block_of[b]
-        if left == right:
+        if left == right or _drivers(members[left] + members[right], follows) > MOST_DRIVERS:
             continue
-        together = members[left] + members[right]
-        if _drivers(together, follows) > MOST_DRIVERS:
+        both = np.unique(cells[left].astype(np.int64) * (int(cells[right].max()) + 1) + cells[right], return_inverse=True)[1].ravel()
+        if strength <= STRONG and _rare(both) > MOST_RARE:
             continue
-        members[left] = together
+        cells[left] = both
+        members[left] += members[right]
         for j in members.pop(right):
             block_of[j] = left
     return [sorted(block) for block in members.values()]
+
+
+def _rare(cells: IntArray) -> float:
+    """Share of the rows whose combination fewer than 5 rows have."""
+    return float((np.bincount(cells)[cells] < FEW_ROWS).mean())
 
 
 def _drivers(columns: Sequence[int], follows: dict[int, set[int]]) -> int:

@@ -46,4 +46,4 @@ def blend(table: Table, filled: FloatArray, near: IntArray, share: FloatArray, r
 
 def _truncated(values: FloatArray) -> FloatArray:
     """Towards zero, as a cast does; a mean that is whole but for rounding stays whole."""
-    return np.trunc(values + np.copysign(1e-9 * np.maximum(1.0, np.abs(values)), values))
+    return np.asarray(np.trunc(values + np.copysign(1e-9 * np.maximum(1.0, np.abs(values)), values)))

@@ -38,7 +38,7 @@ class Cells:
 
     def place(self, coded: Coded) -> IntArray:
         if isinstance(coded, Codes):
-            return self.table[coded.codes]
+            return np.asarray(self.table[coded.codes])
         cells = np.searchsorted(self.tops[:-1], coded.values).astype(np.int16)
         first = self.size - len(self.tops)
         if first == 0 and not coded.gaps.any():
@@ -100,12 +100,12 @@ def _walk(weights: FloatArray, share: float) -> IntArray:
 def target_of(coded: Coded, n_classes: int = N_CLASSES) -> Target:
     """Ranks and classes of a column (categories beyond 48 levels: ``merge_levels`` refines the classes)."""
     if isinstance(coded, Codes):
-        by_value = np.argsort(coded.codes, kind="stable").astype(np.int32)
+        by_code = np.argsort(coded.codes, kind="stable").astype(np.int32)
         table, k = np.arange(len(coded.levels)), len(coded.levels)
         if k > N_LEVEL_CLASSES:
             table, k = _frequent(coded), N_ALONE + 1
-        return Target(coded.codes.astype(np.int32), by_value, table[coded.codes].astype(np.uint8), max(k, 1), False)
-    by_value = np.lexsort((coded.values, -coded.gaps)) if coded.gaps.any() else np.argsort(coded.values, kind="stable")
+        return Target(coded.codes.astype(np.int32), by_code, table[coded.codes].astype(np.uint8), max(k, 1), False)
+    by_value: IntArray = np.lexsort((coded.values, -coded.gaps)) if coded.gaps.any() else np.argsort(coded.values, kind="stable")
     values, gaps = coded.values[by_value], coded.gaps[by_value]
     step = np.zeros(len(values), dtype=bool)
     step[1:] = ((values[1:] != values[:-1]) & (gaps[1:] == 0)) | (gaps[1:] != gaps[:-1])
@@ -156,7 +156,7 @@ def _level_cells(coded: Codes, most: int) -> Cells:
 def _frequent(coded: Codes) -> IntArray:
     """Class of each level: the 24 most frequent alone, all others one."""
     common = np.argsort(-np.bincount(coded.codes, minlength=len(coded.levels)), kind="stable")[:N_ALONE]
-    table = np.full(len(coded.levels), N_ALONE)
+    table = np.full(len(coded.levels), N_ALONE, dtype=np.int64)
     table[common] = np.arange(N_ALONE)
     return table
 

@@ -32,7 +32,7 @@ def _next(state: IntArray) -> float:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z = z ^ (z >> np.uint64(31))
-    return (z >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+    return float(z >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
 @njit(cache=True, nogil=True)
@@ -59,7 +59,45 @@ def _elsewhere(nodes, node, donors, gave, state):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True)
-def deal(nodes, leaf_of, donors, ranks, given, slot, seed):  # type: ignore[no-untyped-def]
+def _by_leaf(leaf_of: IntArray, n_nodes: int) -> tuple[IntArray, IntArray]:
+    """(begin int64 (nodes + 1,), rows int32 (n,)): the rows of each node, one after another."""
+    begin = np.zeros(n_nodes + 1, np.int64)
+    for leaf in leaf_of:
+        begin[leaf + 1] += 1
+    for node in range(n_nodes):
+        begin[node + 1] += begin[node]
+    at, rows = begin[:-1].copy(), np.empty(leaf_of.size, np.int32)
+    for i in range(leaf_of.size):
+        rows[at[leaf_of[i]]] = i
+        at[leaf_of[i]] += 1
+    return begin, rows
+
+
+@njit(cache=True, nogil=True)
+def _deal_leaf(mine: IntArray, donors: IntArray, chosen: IntArray, state: IntArray) -> None:
+    """The rows of one leaf in random order take its donors evenly."""
+    k, m = mine.size, donors.size
+    u = _next(state)
+    for i in range(k - 1, 0, -1):
+        j = int(_next(state) * (i + 1))
+        mine[i], mine[j] = mine[j], mine[i]
+    for i in range(k):
+        chosen[mine[i]] = donors[min(m - 1, int((i + u) * m / k))]
+
+
+@njit(cache=True, nogil=True)
+def _swap(row: int, mine: IntArray, chosen: IntArray, given: IntArray, state: IntArray) -> bool:
+    """Exchange this row's donor with another row of the leaf, if a few tries find one that suits both."""
+    for _ in range(SWAPS):
+        other = mine[int(_next(state) * mine.size)]
+        if not _given(given[row], chosen[other]) and not _given(given[other], chosen[row]):
+            chosen[row], chosen[other] = chosen[other], chosen[row]
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def deal(nodes, leaf_of, donors, ranks, given, slot, seed):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
     """Donors of one column for n rows, int32 (n,).
 
     The k rows of a leaf with m donors take donors floor((i + u) m / k) of the leaf sorted by value, in random assignment:
@@ -67,44 +105,18 @@ def deal(nodes, leaf_of, donors, ranks, given, slot, seed):  # type: ignore[no-u
     else of its parent. Where all donors of a leaf hold the same value the question does not arise.
     ``given``: int32 (n, slots), who gave so far (-1: nobody); written at ``slot``.
     """
-    n = leaf_of.size
     state = np.array([seed], np.uint64)
-    begin = np.zeros(nodes.shape[0] + 1, np.int64)
-    for i in range(n):
-        begin[leaf_of[i] + 1] += 1
+    begin, rows = _by_leaf(leaf_of, nodes.shape[0])
+    chosen = np.empty(leaf_of.size, np.int32)
     for node in range(nodes.shape[0]):
-        begin[node + 1] += begin[node]
-    at, rows = begin[:-1].copy(), np.empty(n, np.int32)
-    for i in range(n):
-        rows[at[leaf_of[i]]] = i
-        at[leaf_of[i]] += 1
-    chosen = np.empty(n, np.int32)
-    for node in range(nodes.shape[0]):
-        k, start, m = begin[node + 1] - begin[node], nodes[node, START], nodes[node, END] - nodes[node, START]
-        if k == 0:
+        mine, own = rows[begin[node] : begin[node + 1]], donors[nodes[node, START] : nodes[node, END]]
+        if mine.size == 0:
             continue
-        mine, u = rows[begin[node] : begin[node + 1]], _next(state)
-        for i in range(k - 1, 0, -1):
-            j = int(_next(state) * (i + 1))
-            mine[i], mine[j] = mine[j], mine[i]
-        for i in range(k):
-            chosen[mine[i]] = donors[start + min(m - 1, int((i + u) * m / k))]
-        if ranks[donors[start]] == ranks[donors[start + m - 1]]:
-            given[mine, slot] = -1
-            continue
-        for i in range(k):
-            row = mine[i]
-            if not _given(given[row], chosen[row]):
-                continue
-            swapped = False
-            for _ in range(SWAPS):
-                other = mine[int(_next(state) * k)]
-                if not _given(given[row], chosen[other]) and not _given(given[other], chosen[row]):
-                    chosen[row], chosen[other] = chosen[other], chosen[row]
-                    swapped = True
-                    break
-            if not swapped:
+        _deal_leaf(mine, own, chosen, state)
+        alike = ranks[own[0]] == ranks[own[-1]]
+        for row in mine:
+            if not alike and _given(given[row], chosen[row]) and not _swap(row, mine, chosen, given, state):
                 chosen[row] = _elsewhere(nodes, node, donors, given[row], state)
-        for i in range(k):
-            given[mine[i], slot] = chosen[mine[i]]
+        for row in mine:
+            given[row, slot] = -1 if alike else chosen[row]
     return chosen

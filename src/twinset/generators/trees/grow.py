@@ -51,120 +51,113 @@ def _hurdle(freedom: float, gain: float, strictness: float) -> float:
     if gain >= 0:
         return gain
     spread = 2.0 / (9.0 * max(freedom, 1.0))
-    return (1.0 - spread + strictness * np.sqrt(spread)) ** 3
+    return float((1.0 - spread + strictness * np.sqrt(spread)) ** 3)
 
 
 @njit(cache=True, nogil=True)
-def _best_cut(joint: IntArray, size: int, total: IntArray, m: int, ordinal: bool, leaf: int) -> tuple[float, int]:
-    """The best boundary of one predictor from its table of counts, cells x classes: (sum of C^2 / n of both sides, last cell of the left side)."""
-    n_classes = total.size
-    left = np.zeros(n_classes, np.int64)
+def _ordinal_score(left: IntArray, total: IntArray, n_left: int, m: int) -> float:
+    """Sum of squared cumulative counts over rows, both sides."""
+    square_left, square_right, low, all_low = 0, 0, 0, 0
+    for k in range(total.size - 1):
+        low += left[k]
+        all_low += total[k]
+        square_left += low * low
+        square_right += (all_low - low) * (all_low - low)
+    return square_left / n_left + square_right / (m - n_left)
+
+
+@njit(cache=True, nogil=True)
+def _best_cut(joint, size, total, m, ordinal, leaf):  # type: ignore[no-untyped-def]
+    """The best boundary of one predictor from its counts, cells x classes: (sum of C^2 / n of both sides, last cell of the left side).
+
+    A single cell in use gives (-2, -1): the predictor is constant here.
+    """
+    left = np.zeros(total.size, np.int64)
     best, where, n_left = -1.0, -1, 0
     square_left, square_right = 0, 0
-    for k in range(n_classes):
+    for k in range(total.size):
         square_right += total[k] * total[k]
-    for cell in range(size - 1):
-        here = 0
-        for k in range(n_classes):
+    for cell in range(size):
+        before = n_left
+        for k in range(total.size):
             c = joint[cell, k]
             if c:
-                here += c
+                n_left += c
                 square_right -= c * (2 * (total[k] - left[k]) - c)
                 square_left += c * (2 * left[k] + c)
                 left[k] += c
-        if here == 0:
+        if n_left == m:
+            return (-2.0 if before == 0 else best), where
+        if n_left == before or n_left < leaf or m - n_left < leaf:
             continue
-        n_left += here
-        if n_left < leaf:
-            continue
-        if m - n_left < leaf:
-            break
-        if ordinal:
-            square_left, square_right, low, all_low = 0, 0, 0, 0
-            for k in range(n_classes - 1):
-                low += left[k]
-                all_low += total[k]
-                square_left += low * low
-                square_right += (all_low - low) * (all_low - low)
-        score = square_left / n_left + square_right / (m - n_left)
+        score = _ordinal_score(left, total, n_left, m) if ordinal else square_left / n_left + square_right / (m - n_left)
         if score > best:
             best, where = score, cell
     return best, where
 
 
 @njit(cache=True, nogil=True)
-def _best_cut_sorted(begin: IntArray, classes: IntArray, size: int, total: IntArray, m: int, ordinal: bool, leaf: int) -> tuple[float, int]:
+def _best_cut_sorted(begin, classes, size, total, m, ordinal, leaf):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
     """The same for small nodes, from the classes sorted by cell (``begin[c]``: one past the last row of cell c)."""
-    n_classes = total.size
-    left = np.zeros(n_classes, np.int64)
+    left = np.zeros(total.size, np.int64)
     best, where, n_left = -1.0, -1, 0
     square_left, square_right = 0, 0
-    for k in range(n_classes):
+    for k in range(total.size):
         square_right += total[k] * total[k]
-    for cell in range(size - 1):
-        stop = begin[cell]
-        if stop == n_left:
-            continue
-        for i in range(n_left, stop):
+    for cell in range(size):
+        before = n_left
+        for i in range(n_left, begin[cell]):
             k = classes[i]
             square_right -= 2 * (total[k] - left[k]) - 1
             square_left += 2 * left[k] + 1
             left[k] += 1
-        n_left = stop
-        if n_left < leaf:
+        n_left = begin[cell]
+        if n_left == m:
+            return (-2.0 if before == 0 else best), where
+        if n_left == before or n_left < leaf or m - n_left < leaf:
             continue
-        if m - n_left < leaf:
-            break
-        if ordinal:
-            square_left, square_right, low, all_low = 0, 0, 0, 0
-            for k in range(n_classes - 1):
-                low += left[k]
-                all_low += total[k]
-                square_left += low * low
-                square_right += (all_low - low) * (all_low - low)
-        score = square_left / n_left + square_right / (m - n_left)
+        score = _ordinal_score(left, total, n_left, m) if ordinal else square_left / n_left + square_right / (m - n_left)
         if score > best:
             best, where = score, cell
     return best, where
 
 
 @njit(cache=True, nogil=True)
-def _best_split(cells, sizes, rows, y, total, active, n_active, ordinal, leaf, joint, begin, ordered):  # type: ignore[no-untyped-def]
-    """The best predictor and cut of a node. Predictors that are constant here are dropped from ``active`` for good."""
-    m, n_classes = rows.size, total.size
+def _sort_by_cell(x, rows, y, begin, ordered):  # type: ignore[no-untyped-def]
+    """Counting sort: classes in order of their cell, and one past the end of each cell."""
+    begin[:] = 0
+    for r in rows:
+        begin[x[r]] += 1
+    at = 0
+    for c in range(begin.size):
+        here = begin[c]
+        begin[c] = at
+        at += here
+    for i in range(rows.size):
+        c = x[rows[i]]
+        ordered[begin[c]] = y[i]
+        begin[c] += 1
+
+
+@njit(cache=True, nogil=True)
+def _best_split(cells, sizes, rows, y, total, active, ordinal, leaf, joint, begin, ordered):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
+    """The best predictor and cut of a node: (score, feature, cut, predictors kept).
+
+    Predictors that are constant here are dropped from ``active`` for good.
+    """
     best, feature, cut, kept = -1.0, -1, -1, 0
-    for a in range(n_active):
-        f = active[a]
+    for f in active:
         x, size = cells[f], sizes[f]
-        if m * 2 > size * n_classes:
-            table = joint[:size, :n_classes]
+        if rows.size * 2 > size * total.size:
+            table = joint[:size, : total.size]
             table[:] = 0
-            for i in range(m):
+            for i in range(rows.size):
                 table[x[rows[i]], y[i]] += 1
-            score, where = _best_cut(table, size, total, m, ordinal, leaf)
-            first = x[rows[0]]
-            alone = 0
-            for k in range(n_classes):
-                alone += table[first, k]
-            constant = alone == m
+            score, where = _best_cut(table, size, total, rows.size, ordinal, leaf)
         else:
-            begin[:size] = 0
-            for i in range(m):
-                begin[x[rows[i]]] += 1
-            constant = begin[x[rows[0]]] == m
-            if constant:
-                continue
-            at = 0
-            for c in range(size):
-                here = begin[c]
-                begin[c] = at
-                at += here
-            for i in range(m):
-                c = x[rows[i]]
-                ordered[begin[c]] = y[i]
-                begin[c] += 1
-            score, where = _best_cut_sorted(begin, ordered, size, total, m, ordinal, leaf)
-        if constant:
+            _sort_by_cell(x, rows, y, begin[:size], ordered)
+            score, where = _best_cut_sorted(begin, ordered, size, total, rows.size, ordinal, leaf)
+        if score == -2.0:
             continue
         active[kept] = f
         kept += 1
@@ -190,7 +183,7 @@ def _partition(x: IntArray, rows: IntArray, spare: IntArray, cut: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def grow(cells, sizes, features, classes, n_classes, ordinal, leaf, gain, strictness):  # type: ignore[no-untyped-def]
+def grow(cells, sizes, features, classes, n_classes, ordinal, leaf, gain, strictness):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, one loop over a stack
     """A tree for the classes of one column.
 
     ``cells``: uint8 (columns, n). ``sizes``: int64 (columns,). ``features``: int64 (p,), rows of ``cells`` that may split.
@@ -225,7 +218,7 @@ def grow(cells, sizes, features, classes, n_classes, ordinal, leaf, gain, strict
         impurity, freedom = _chance(total, m, ordinal)
         if impurity <= 1e-12:
             continue
-        best, feature, cut, kept = _best_split(cells, sizes, mine, y, total, active[top], live[top], ordinal, leaf, joint, begin, ordered)
+        best, feature, cut, kept = _best_split(cells, sizes, mine, y, total, active[top, : live[top]], ordinal, leaf, joint, begin, ordered)
         if feature < 0:
             continue
         score, below = 0.0, 0
@@ -266,7 +259,7 @@ def arrange(nodes: IntArray, rows: IntArray, by_value: IntArray) -> IntArray:
 
 
 @njit(cache=True, nogil=True)
-def reorder(raw, widths, nominal, classes, n_classes, tables, sizes, most):  # type: ignore[no-untyped-def]
+def reorder(raw, widths, nominal, classes, n_classes, tables, sizes, most):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
     """Nominal predictors put in order for one target.
 
     Class profiles (counts + 10 margin) / (n + 10) - margin, over the root of the margin; the levels are sorted along the first

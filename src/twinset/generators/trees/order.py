@@ -22,7 +22,7 @@ NEAR = 0.85
 MANY = 4
 
 
-def plan_visits(
+def plan_visits(  # noqa: PLR0913 (the user's settings, one by one)
     schema: Schema,
     coded: Sequence[Coded],
     targets: Sequence[Target],
@@ -67,7 +67,7 @@ def _entangled(coded: Sequence[Coded], targets: Sequence[Target], sizes: IntArra
     Costs, scores and repeated readings are: a table lists them in the order they follow from each other, which fewest-first would undo
     (Hellinger distance 0.40 against 0.47 on a survey of 75 columns). At most 1,000 rows and 300 columns are looked at.
     """
-    scores = []
+    scores: list[FloatArray] = []
     for c, t, size in zip(coded, targets, sizes, strict=True):
         if isinstance(c, Numbers) and size > CONTINUOUS and len(scores) < 300:
             every = slice(None, None, max(1, len(c.values) // 1000))
@@ -113,10 +113,7 @@ def choose_predictors(
     step_of = {names[i]: k for k, i in enumerate(order)}
     chosen = []
     for k, i in enumerate(order):
-        if names[i] in wanted:
-            candidates = sorted(step_of[c] for c in wanted[names[i]])
-        else:
-            candidates = list(range(k))
+        candidates = sorted(step_of[c] for c in wanted[names[i]]) if names[i] in wanted else list(range(k))
         candidates = [c for c in candidates if c < k and informative[c]]
         if len(candidates) > WIDE and scores is not None:
             near, far = candidates[-NEAREST:], np.array(candidates[:-NEAREST])
@@ -129,7 +126,9 @@ def choose_predictors(
 
 def _standard(raw: Sequence[IntArray]) -> FloatArray:
     """Codes of a few rows, standardised: float32 (steps, rows)."""
-    some = np.array(raw, dtype=np.float32)
+    some: FloatArray = np.array(raw, dtype=np.float32)
     some -= some.mean(axis=1, keepdims=True)
     spread = some.std(axis=1, keepdims=True)
-    return np.divide(some, spread, out=np.zeros_like(some), where=spread > 0)
+    out = np.zeros_like(some)
+    np.divide(some, spread, out=out, where=spread > 0)
+    return out

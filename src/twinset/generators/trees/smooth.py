@@ -56,7 +56,7 @@ class Window:
             values = np.round(values, self.decimals)
         elif self.digits:
             values = significant(values, self.digits)
-        return np.clip(values, self.low, self.high)
+        return np.asarray(np.clip(values, self.low, self.high))
 
     def _nearest(self, values: FloatArray) -> FloatArray:
         if not len(self.common):

@@ -76,7 +76,7 @@ def fit_steps(coded: Sequence[Coded], targets: Sequence[Target], cells: Sequence
     return tuple(steps)
 
 
-def _fit_one(coded: Coded, target: Target, earlier: Sequence[Cells], board: Board, widths: IntArray, plan: Plan, k: int, mine: Cells) -> Step:
+def _fit_one(coded: Coded, target: Target, earlier: Sequence[Cells], board: Board, widths: IntArray, plan: Plan, k: int, mine: Cells) -> Step:  # noqa: PLR0913 (one step of the sequence: its target, what came before, where it writes)
     features = np.array(plan.predictors[k], dtype=np.int64)
     nominal = np.array([f for f in features if earlier[f].nominal], dtype=np.int64)
     sizes = widths.copy()
