@@ -28,8 +28,8 @@ test-all: setup
 	$(BIN)/python -m pytest -n $(JOBS)
 
 check: setup
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench
 	$(BIN)/mypy
 
 bench: setup

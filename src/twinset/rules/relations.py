@@ -77,7 +77,8 @@ def _determines(a: Levels, b: Levels) -> float:
     if n < LEAST_ROWS or (per_b > 0).sum() < 2 or n < 10 * (per_a > 0).sum():
         return 0.0
     share = per_b[per_b > 0] / n
-    chance = sum(math.log(float(np.sum(share**k))) if k < 400 else k * math.log(float(share.max())) for k in per_a[per_a > 0])
+    most = float(share.max())
+    chance = sum(k * math.log(most) + math.log(float(np.sum((share / most) ** k))) for k in per_a[per_a > 0])
     return -chance if chance < CHANCE else 0.0
 
 
