@@ -180,3 +180,15 @@ def test_the_runner_refuses_tables_that_do_not_fit_and_quotes_no_value() -> None
         run(Trial(train, text), seed=0)
     with pytest.raises(BadInput, match="no rows"):
         run(Trial(train, train.take(np.array([], dtype=np.int64))), seed=0)
+
+
+def test_the_runner_repeats_itself_and_says_what_it_does() -> None:
+    trial = Trial(patients(120), patients(120, 1), patients(60, 2))
+    said: list[str] = []
+    one, two = run(trial, seed=3, progress=said.append), run(trial, seed=3)
+    assert [f.to_dict() for f in one.findings] == [f.to_dict() for f in two.findings]
+    assert len(set(said)) == len(said) >= len(FIDELITY.table)
+    names = [f.name for f in one.findings]
+    assert names.index("fidelity.columns") < names.index("fidelity.propensity") < names.index("membership.distance")
+    other = run(trial, seed=4)
+    assert [f.name for f in other.findings if f.where == ""] == [f.name for f in one.findings if f.where == ""]

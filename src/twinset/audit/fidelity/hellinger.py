@@ -17,10 +17,11 @@ from twinset.core.seeds import Rng
 
 SILENT = "Sees means, variances and straight-line dependence of normal scores only; it cannot see what is rare or bent."
 LABEL = "All columns at once"
-RARE = 10  # fewer patients off the most frequent value: the column is left to single columns and pairs
+RARE = 10  # fewer patients (or one in a thousand) off the most frequent value: the column is left to single columns and pairs
 GROUPS = 40
 REDRAWN = 12
 ENOUGH = 20_000
+WORK = 5e8
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Hellinger:
     data sets by it: the value that fresh patients would get (``floor``) depends on columns and rows, for Gaussians
     E[H²] = 1 - exp(-(q/8)(1/n + 1/k)), q = d + d(d+1)/2; q is estimated by redrawing train rows. ``holdout`` is brought to the size of the synthetic table on that scale.
     Interval: delete-a-group jackknife over synthetic rows. Columns with fewer than ten
-    patients off their most frequent value are left out (one patient more or less would decide). At most ``most`` columns, drawn by seed.
+    patients (or one in a thousand) off their most frequent value are left out: chance would decide. At most ``most`` columns, drawn by seed.
 
     Source: El Emam et al., JMIR Med Inform 2022;10(4):e35734; formula of the distance between normals is standard.
     """
@@ -47,9 +48,10 @@ class Hellinger:
         if min(t.n for t in tables[:2]) < 3:
             return (not_measured("fidelity.hellinger", "it takes three rows in each table", label=LABEL),)
         base = scores(tables[0], tables[0])
-        steady = np.array([_off_mode(p) >= RARE for p in tables[0].parts], dtype=bool)
+        fewest = max(RARE, tables[0].n / 1000)
+        steady = np.array([_off_mode(p) >= fewest for p in tables[0].parts], dtype=bool)
         if not steady.any():
-            return (not_measured("fidelity.hellinger", f"no column has {RARE} patients off its most frequent value", label=LABEL),)
+            return (not_measured("fidelity.hellinger", f"no column has {math.ceil(fewest)} patients off its most frequent value", label=LABEL),)
         own = [scores(t, tables[0])[:, steady] for t in tables[1:]]
         dependence = distance(self._log(*_varying(base, scores(tables[1], tables[1])), correlations=True))
         finding = self._finding(base[:, steady], own, rng)
@@ -90,7 +92,8 @@ class Hellinger:
         normal = (d + d * (d + 1) / 2) / 8
         if n < 3 * d:
             return normal, 2 * math.sqrt(normal / 8)
-        rows = base if n <= ENOUGH else base[rng.permutation(n)[:ENOUGH]]
+        most = max(ENOUGH, int(WORK / d**2))  # rare levels need all rows: thin them out only where the products would take long
+        rows = base if n <= most else base[rng.permutation(n)[:most]]
         logs = np.array([self._log(rows, rows[rng.integers(0, len(rows), len(rows))]) for _ in range(REDRAWN)]) * len(rows)
         return float(logs.mean()), float(logs.std(ddof=1))
 
