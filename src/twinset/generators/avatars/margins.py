@@ -43,8 +43,9 @@ def fit_margin(values: FloatArray) -> Margin:
 def map_margin(margin: Margin, scores: FloatArray, rng: Rng) -> FloatArray:
     """Values in the order of the scores, shape (n,), with the margin's distribution.
 
-    Rank r of n takes the train value at rank floor((r + u) m / n). A frequent value stays; a rare one moves to a point between its
-    neighbours among the rare values, triangular, up to 10 ranks away (fewer in a small table).
+    Rank r of n takes the train value at rank floor((r + u) m / n). A frequent value stays; a rare one is drawn anew, triangular
+    between the rare values 10 ranks to either side (fewer in a small table) and peaked at itself. In values, not in ranks:
+    a point between two neighbouring ranks rounds back to one of them wherever values lie densely, and replays it.
     """
     n, m = len(scores), len(margin.values)
     at = np.minimum(np.floor((np.arange(n) + rng.random()) * m / max(1, n)).astype(np.int64), m - 1)
@@ -52,9 +53,13 @@ def map_margin(margin: Margin, scores: FloatArray, rng: Rng) -> FloatArray:
     redrawn = margin.rare[at]
     held = margin.values[margin.rare]
     reach = min(REACH, max(1, len(held) // 8))
-    place = (np.cumsum(margin.rare) - 1)[at[redrawn]] + rng.triangular(-reach, 0.0, reach, int(redrawn.sum()))
+    place = (np.cumsum(margin.rare) - 1)[at[redrawn]]
     if len(held):
-        out[redrawn] = np.interp(place, np.arange(len(held)), held)
+        low, high = held[np.maximum(place - reach, 0)], held[np.minimum(place + reach, len(held) - 1)]
+        wide = high > low
+        drawn = held[place]
+        drawn[wide] = rng.triangular(low[wide], drawn[wide], high[wide])
+        out[redrawn] = drawn
     mapped = np.empty(n)
     mapped[np.argsort(scores, kind="stable")] = out
     return mapped
