@@ -37,11 +37,8 @@ TARGETS = {
 
 def inside(spec: str, name: str, *, n: int, columns: int, repeats: int) -> dict[str, Any]:
     """What the fresh process does: warm up, then measure."""
-    train = million() if name == "million" else load(name).split(0)[0]
-    if columns:
-        train = train[:, :columns]
-    if n:
-        train = train[:n] if n <= train.height else train[np.random.default_rng(0).integers(0, train.height, n)]
+    train = _rows(name, n)
+    train = train[:, :columns] if columns else train
     loaded = runs.peak_mb()
     first = runs.ours(spec, train[:300], seed=0)[1].cpu
     costs = [runs.ours(spec, train, seed=s)[1] for s in range(repeats)]
@@ -93,10 +90,20 @@ def million(n: int = 1_000_000) -> Any:
     return pl.DataFrame(out)
 
 
+def _rows(name: str, n: int) -> Any:
+    """The train split (``n`` = 0), or ``n`` rows of the whole table in random order, with repeats only beyond its size."""
+    if name == "million":
+        return million(n or 1_000_000)
+    table = load(name)
+    if not n:
+        return table.split(0)[0]
+    return table.grown(n).frame
+
+
 def growth(spec: str, name: str, *, repeats: int, quick: bool) -> dict[str, Any]:
     """The exponent of CPU-seconds against rows (n log n would read about 1.05 to 1.1) and against columns (2 = quadratic)."""
     parts = (4, 2, 1) if quick else (8, 4, 2, 1)
-    height = int(0.7 * load(name).frame.height)
+    height = load(name).frame.height
     by_rows = [fresh(spec, name, n=height // p, repeats=repeats) for p in parts]
     wide = "nhanes" if quick else "ist"
     width = load(wide).frame.width
