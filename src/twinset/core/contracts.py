@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from twinset.core.cohort import Cohort
+from twinset.core.domain import Domain
 from twinset.core.finding import Finding
 from twinset.core.schema import Schema
 from twinset.core.seeds import Rng
@@ -22,8 +23,8 @@ BoolArray = np.ndarray
 class Measurement:
     """A noisy answer that crossed from the private side: all a private generator may hold.
 
-    ``counts`` has one axis per column of ``clique`` (sizes as declared; the last cell of an axis
-    is "missing"); ``sigma`` is the standard deviation of the noise on every cell.
+    ``counts`` has one axis per column of ``clique`` (the modelled cells of its domain axis);
+    ``sigma`` is the standard deviation of the noise on every cell.
     """
 
     clique: tuple[str, ...]
@@ -32,14 +33,64 @@ class Measurement:
 
 
 class Source(Protocol):
-    """Private rows, answered one billed question at a time (``dp.vault.Vault`` is one)."""
+    """Private rows, answered one billed question at a time (``dp.vault.Vault`` is one).
+
+    A private generator asks in this order: ``discretise`` (the domain, declared or paid for), then any number of ``recode``
+    (free: it regroups cells by what is already noisy), ``marginal`` and ``choose``. It never sees an exact count.
+    """
 
     @property
     def schema(self) -> Schema: ...
 
-    def marginal(self, columns: Sequence[str], *, sigma: float) -> Measurement: ...
+    @property
+    def private(self) -> bool:
+        """Whether this run has a budget, so that a generator which can work with measurements must."""
+        ...
 
-    def choose(self, scores: Callable[[Cohort], FloatArray], *, sensitivity: float, epsilon: float) -> int: ...
+    @property
+    def remaining(self) -> float:
+        """The zCDP rho this run may still spend; infinite where no budget was set."""
+        ...
+
+    @property
+    def sensitivity(self) -> float:
+        """The most that one patient can change a marginal's counts in L2: the bound on rows per patient, times sqrt 2 under replace-one."""
+        ...
+
+    @property
+    def n_public(self) -> int | None:
+        """The number of rows where the study declares it public (replace-one); else ``None``: ask ``marginal((), sigma=...)``."""
+        ...
+
+    def discretise(self, *, rho: float) -> Domain:
+        """The domain: free where the schema is declared public, else found within ``rho`` (nothing is spent if all is declared)."""
+        ...
+
+    def recode(self, domain: Domain) -> None:
+        """Count on these groups from now on (the fine cells must be those of ``discretise``)."""
+        ...
+
+    def marginal(self, columns: Sequence[str], *, sigma: float) -> Measurement:
+        """Noisy counts on the modelled cells, one axis a column; no columns = the noisy row count."""
+        ...
+
+    def choose(
+        self,
+        workload: Sequence[tuple[str, ...]],
+        estimates: FloatArray,
+        *,
+        weights: FloatArray,
+        penalties: FloatArray,
+        allowed: BoolArray,
+        epsilon: float,
+    ) -> int:
+        """The place in ``workload`` of a marginal that ``estimates`` gets badly wrong, by private selection.
+
+        The score of marginal i is weights[i] * (||counts_i - estimates_i||_1 - penalties[i]); the source computes it and its sensitivity,
+        rounds it to a grid, and answers by report-noisy-max at ``epsilon`` (rho = epsilon^2 / 8). ``estimates``: float64, expected
+        counts of all marginals of the workload, each in C order, one behind the other. ``allowed``: bool, which places may win.
+        """
+        ...
 
     def train(self, step: Callable[..., Any], *, clip: float, noise_multiplier: float, rate: float, steps: int) -> Any: ...
 
@@ -61,6 +112,14 @@ class PairedModel(Protocol):
     """
 
     def sample_paired(self, n: int, rng: Rng) -> tuple[Cohort, IntArray]: ...
+
+
+@runtime_checkable
+class SizedModel(Protocol):
+    """A model that knows how many rows to draw without asking the rows again: from a noisy count, or a public one."""
+
+    @property
+    def n_rows(self) -> int: ...
 
 
 class Generator(Protocol):
