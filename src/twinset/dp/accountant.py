@@ -1,11 +1,13 @@
-"""Events to (epsilon, delta)."""
+"""Events to (epsilon, delta), and to what an attacker can gain."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from twinset.dp.events import Event
+from twinset.errors import BadInput
 
 
 def total_rho(events: Iterable[Event]) -> float:
@@ -13,11 +15,18 @@ def total_rho(events: Iterable[Event]) -> float:
     return math.fsum(e.rho for e in events)
 
 
+def total_delta(events: Iterable[Event]) -> float:
+    """The probability with which some event's rho does not hold: these add too (Bun and Steinke, lemma 8.2)."""
+    return math.fsum(e.delta for e in events)
+
+
+@lru_cache(maxsize=256)
 def epsilon(rho: float, delta: float) -> float:
     """The smallest epsilon at ``delta`` that rho-zCDP promises.
 
     Minimises over Rényi orders a > 1: a rho + log(1 - 1/a) - log(a delta) / (a - 1), the tight form of
-    Canonne, Kamath and Steinke (NeurIPS 2020, proposition 12 and corollary 13).
+    Canonne, Kamath and Steinke (NeurIPS 2020, proposition 12 and corollary 13). Every order gives a true
+    promise, so an imperfect minimum errs upwards.
 
     >>> round(epsilon(0.5, 1e-6), 2)
     5.22
@@ -35,3 +44,86 @@ def epsilon(rho: float, delta: float) -> float:
 
     best = minimize_scalar(at, bounds=(-12.0, 20.0), method="bounded", options={"xatol": 1e-9})
     return max(0.0, float(best.fun))
+
+
+@lru_cache(maxsize=256)
+def rho_of(epsilon_: float, delta: float) -> float:
+    """The largest rho whose :func:`epsilon` at ``delta`` does not exceed ``epsilon_``: rounded down.
+
+    >>> [round(rho_of(e, 1e-9), 5) for e in (1.0, 5.0, 10.0)]
+    [0.01497, 0.31169, 1.09079]
+
+    Raises BadInput where ``epsilon_`` is not positive or ``delta`` not between 0 and 1.
+    """
+    if not (0 < epsilon_ < math.inf and 0 < delta < 1):
+        raise BadInput("a budget needs epsilon > 0 and 0 < delta < 1", hint="for example epsilon = 1, delta = 1e-9")
+    low, high = 0.0, epsilon_ + 1.0  # epsilon(rho) > rho for every delta < 1/2; doubled below where it is not
+    while epsilon(high, delta) <= epsilon_:
+        high *= 2
+    for _ in range(200):
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        low, high = (middle, high) if epsilon(middle, delta) <= epsilon_ else (low, middle)
+    return low
+
+
+def advantage(rho: float, delta: float = 0.0) -> float:
+    """The most by which an attacker's true-positive rate can exceed his false-positive rate when he guesses who was in the data.
+
+    Holds against any attacker who knows everything but one patient's presence. The smallest of: the bound
+    (e^eps - 1 + 2 d) / (e^eps + 1) of every (eps, d) that rho promises (Kairouz, Oh and Viswanath, ICML 2015, theorem 2.1),
+    sqrt(rho / 2) (Pinsker) and sqrt(1 - e^-rho) (Bretagnolle and Huber), the latter two because rho-zCDP bounds the
+    Kullback-Leibler divergence by rho. ``delta``, that of the events, is added.
+
+    >>> round(advantage(0.01497), 3)
+    0.087
+    """
+    if rho == 0:
+        return min(1.0, delta)
+    if not math.isfinite(rho):
+        return 1.0
+    best = min(math.sqrt(rho / 2), math.sqrt(-math.expm1(-rho)))
+    for k in range(1, 57):
+        d = 10 ** (-k / 4)
+        best = min(best, (math.tanh(epsilon(rho, d) / 2) + 2 * d / (1 + math.exp(min(700.0, epsilon(rho, d))))))
+    return min(1.0, best + delta)
+
+
+def guess(gain: float) -> float:
+    """The most often an attacker can be right about one patient who is in the data with probability one half: (1 + advantage) / 2.
+
+    >>> guess(0.0)
+    0.5
+    """
+    return (1 + gain) / 2
+
+
+def pld_epsilon(events: Sequence[Event], delta: float) -> float:
+    """Epsilon of the same events by Google's dp-accounting: a second opinion, and a tighter one where all events are Gaussian.
+
+    By its privacy loss distributions where every event is noise on counts, by its Rényi accountant (a selection taken at its
+    rho) where there are selections. Only for runs whose noise was fixed beforehand: privacy loss distributions add up for
+    adaptive questions, not for adaptively chosen noise, which is why the ledger counts rho. Infinite where rows were revealed.
+    Raises BadInput where dp-accounting is not installed.
+    Source: Koskela, Jälkö and Honkela (AISTATS 2020); Mironov (CSF 2017).
+    """
+    try:
+        from dp_accounting import dp_event
+        from dp_accounting.pld import PLDAccountant
+        from dp_accounting.rdp import RdpAccountant
+    except ImportError as e:
+        raise BadInput("this needs the package dp-accounting, which is not installed", hint="pip install dp-accounting") from e
+    left = delta - total_delta(events)
+    if left <= 0:
+        return math.inf
+    selects = any(e.mechanism == "noisy-max" for e in events)
+    accountant = RdpAccountant([1 + k / 10 for k in range(1, 100)] + list(range(11, 2000, 5))) if selects else PLDAccountant()
+    for e in events:
+        if e.mechanism in ("discrete-gaussian", "threshold"):
+            accountant.compose(dp_event.GaussianDpEvent(e.noise / e.sensitivity))
+        elif e.mechanism == "noisy-max":
+            accountant.compose(dp_event.ZCDpEvent((2 * e.sensitivity / e.noise) ** 2 / 8))
+        else:
+            return math.inf
+    return float(accountant.get_epsilon(left))
