@@ -112,8 +112,8 @@ def pld_epsilon(events: Sequence[Event], delta: float) -> float:
         from dp_accounting import dp_event
         from dp_accounting.pld import PLDAccountant
         from dp_accounting.rdp import RdpAccountant
-    except ImportError as e:
-        raise BadInput("this needs the package dp-accounting, which is not installed", hint="pip install dp-accounting") from e
+    except ImportError as error:
+        raise BadInput("this needs the package dp-accounting, which is not installed", hint="pip install dp-accounting") from error
     left = delta - total_delta(events)
     if left <= 0:
         return math.inf

@@ -6,7 +6,7 @@ out, and no float on the way can betray them. The package is imported when first
 
 from __future__ import annotations
 
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def noisy_max(scores: np.ndarray, *, sensitivity: int, epsilon: float) -> int:
     return int(select(flat.tolist()))
 
 
-def _opendp() -> ModuleType:
+def _opendp() -> Any:
     try:
         import opendp.prelude as opendp
     except ImportError as e:
