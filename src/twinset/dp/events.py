@@ -74,6 +74,15 @@ def reveal(why: str) -> Event:
     return Event("all rows", "reveal", 0.0, math.inf, math.inf, why)
 
 
+def price(event: Event) -> float:
+    """The rho of an event computed again from its noise and sensitivity: what an auditor does with a certificate."""
+    if event.mechanism in ("discrete-gaussian", "threshold"):
+        return _gaussian_rho(event.noise, event.sensitivity)
+    if event.mechanism == "noisy-max":
+        return (2 * event.sensitivity / event.noise) ** 2 / 8
+    return math.inf if event.mechanism == "reveal" else event.rho
+
+
 def _gaussian_rho(sigma: float, sensitivity: float) -> float:
     if not 0 < sigma < math.inf:
         raise BadInput("the noise scale must be positive", hint="give a finite sigma > 0")

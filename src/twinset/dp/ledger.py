@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -49,11 +49,14 @@ class Ledger:
 
     ``budget_rho`` is what may ever be spent by bounded looks; a ``reveal`` is not bounded by it: it makes
     the total infinite, for all to see. Under an :class:`Allowance` the vault refuses it.
+    ``first`` is called once, before the first event is written: where it raises, nothing was asked (a run reserves
+    its allowance there, in the file that lasts).
     """
 
-    def __init__(self, *, unit: str = "row", budget_rho: float = math.inf) -> None:
+    def __init__(self, *, unit: str = "row", budget_rho: float = math.inf, first: Callable[[], None] | None = None) -> None:
         self.unit = unit
         self.budget_rho = budget_rho
+        self._first = first
         self._events: list[Event] = []
 
     @property
@@ -87,6 +90,8 @@ class Ledger:
                 raise BudgetExhausted(
                     f"the budget of this data set does not cover `{event.name}`", hint="ask for less, or for a larger budget from whoever set it"
                 )
+        if self._first is not None and not self._events:
+            self._first()
         self._events.append(event)
 
     def to_dict(self) -> dict[str, Any]:
