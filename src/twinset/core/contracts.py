@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import polars as pl
 
 from twinset.core.cohort import Cohort
 from twinset.core.domain import Domain
@@ -41,6 +42,16 @@ class Source(Protocol):
 
     @property
     def schema(self) -> Schema: ...
+
+    @property
+    def dtypes(self) -> Mapping[str, pl.DataType]:
+        """The dtype of each synthesised column: a declaration of the table's format, not of its content."""
+        ...
+
+    @property
+    def rules(self) -> Sequence[Rule]:
+        """The rules that are public: a private generator may build them in without paying."""
+        ...
 
     @property
     def private(self) -> bool:
