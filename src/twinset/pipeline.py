@@ -20,16 +20,18 @@ from twinset.audit.privacy.split import split
 from twinset.audit.run import run
 from twinset.coding.history import bound
 from twinset.core.cohort import Cohort
-from twinset.core.contracts import AuditResult, IntArray, Model, PairedModel, Rule, Trial
+from twinset.core.contracts import AuditResult, IntArray, Model, PairedModel, Rule, SizedModel, Trial
 from twinset.core.finding import Finding
 from twinset.core.schema import Schema
 from twinset.core.seeds import stream
 from twinset.dp.ledger import Ledger
 from twinset.dp.vault import Vault
-from twinset.errors import SchemaMismatch, TableUnreadable, collect
+from twinset.errors import BadInput, SchemaMismatch, TableUnreadable, collect
 from twinset.io.read import read_table
+from twinset.private import begin, declared, demand, finish, halves, open_ledger
 from twinset.release.folder import Made
 from twinset.release.gate import Verdict, judge
+from twinset.release.terms import Privacy
 from twinset.report.page import Page
 from twinset.rules.check import check
 from twinset.rules.enforce import enforce
@@ -53,24 +55,31 @@ class Copy:
 def release(study: Study, *, progress: Progress | None = None) -> Made:
     """Make the release that a study describes: data, audit, verdict, page. Nothing is written.
 
-    Deterministic: the same study, table and library versions give the same result, on any number of workers.
-    Raises the BadInput family for a table or study that cannot be used. A refusal is a result, not an error.
+    Deterministic: the same study, table and library versions give the same result, on any number of workers. Under a
+    section ``[privacy]`` the noise comes from the operating system and never repeats; what is left of the budget is written
+    to the ledger file, before the first look and after the last.
+    Raises the BadInput family for a table or study that cannot be used, BudgetExhausted where the ledger refuses. A refusal
+    by the policy is a result, not an error.
     """
     say = progress or _silent
+    terms = demand(study)
     say("reading the table")
     cohort = read_cohort(study)
-    train, holdout = split(cohort, fraction=study.holdout.fraction, seed=study.holdout.seed)
+    train, holdout = _halves(study, cohort, terms)
     rules = declared_rules(study, train)
     endpoints = study.build_endpoints()
     generator = study.build_generator()
-    ledger = Ledger(unit=study.data.unit)
+    claim = begin(study, terms, train) if terms else None
+    vault = claim.vault if claim else Vault(train, open_ledger(study))
     say(f"fitting {study.generator.name} to {len(train):,} rows")
-    model = generator.fit(Vault(train, ledger), stream(study.seed, "fit"))
+    model = generator.fit(vault, stream(study.seed, "fit"))
+    proof = finish(claim) if claim else None
+    n = study.release.n or _size(model, train, private=claim is not None)
     copies, results = [], []
     for number in range(1, study.release.copies + 1):
         which = f", copy {number} of {study.release.copies}" if study.release.copies > 1 else ""
-        say(f"drawing {study.release.n or len(train):,} synthetic rows{which}")
-        copies.append(draw(model, study.release.n or len(train), rules, seed=study.seed, number=number))
+        say(f"drawing {n:,} synthetic rows{which}")
+        copies.append(draw(model, n, rules, seed=study.seed, number=number))
         trial = Trial(
             train.synthesised,
             copies[-1].cohort,
@@ -92,7 +101,8 @@ def release(study: Study, *, progress: Progress | None = None) -> Made:
         rules=output_rules,
         source_rules=check(rules, train.synthesised, what="the source"),
         n_redrawn=sum(c.n_redrawn for c in copies),
-        ledger=ledger,
+        ledger=vault.ledger,
+        certificate=proof,
     )
     page = make_page(study, results[0], verdict, facts)
     return Made(
@@ -100,8 +110,24 @@ def release(study: Study, *, progress: Progress | None = None) -> Made:
     )
 
 
+def _halves(study: Study, cohort: Cohort, terms: Privacy | None) -> tuple[Cohort, Cohort]:
+    if terms:
+        return halves(study, cohort, terms)
+    bounded = bound(cohort, study.data.per_patient, stream(study.holdout.seed, "rows per patient"))
+    return split(bounded, fraction=study.holdout.fraction, seed=study.holdout.seed)
+
+
+def _size(model: Model, train: Cohort, *, private: bool) -> int:
+    """Rows of a copy where the study does not say: as many as train; under a budget that number is private, and the model has a noisy one."""
+    if not private:
+        return len(train)
+    if isinstance(model, SizedModel):
+        return max(1, model.n_rows)
+    raise BadInput("this generator's model does not know how many rows to draw, and the number of patients is private", hint="set release.n")
+
+
 def read_cohort(study: Study) -> Cohort:
-    """The table of a study, checked against its schema."""
+    """The whole table of a study, checked against its schema; no bound on the rows of a patient yet."""
     data = study.data
     frame = read_table(
         study.table,
@@ -114,8 +140,7 @@ def read_cohort(study: Study) -> Cohort:
     )
     schema = study.schema_of_columns()
     check_table(frame.columns, schema)
-    cohort = conform(frame.select(schema.names), schema, where=study.data.path)
-    return bound(cohort, data.per_patient, stream(study.holdout.seed, "rows per patient"))
+    return conform(frame.select(schema.names), schema, where=study.data.path)
 
 
 def conform(frame: pl.DataFrame, schema: Schema, *, where: str) -> Cohort:
@@ -147,9 +172,14 @@ def conform(frame: pl.DataFrame, schema: Schema, *, where: str) -> Cohort:
 
 
 def declared_rules(study: Study, train: Cohort) -> tuple[Rule, ...]:
-    """The study's rules, their tables learnt from train where they need one, then the declared ranges."""
+    """The study's rules, their tables learnt from train where they need one, then the declared ranges.
+
+    Where privacy is promised nothing is learnt from train, and only public ranges are rules.
+    """
     schema = train.schema.synthesised
     parsed = [parse(r.rule, schema, name=r.name or f"R{i}") for i, r in enumerate(study.rules, start=1)]
+    if study.privacy is not None:
+        return (*parsed, *schema_rules(declared(schema)))
     return (*learn(parsed, train.synthesised), *schema_rules(schema))
 
 
@@ -186,6 +216,7 @@ class Facts:
     source_rules: tuple[Finding, ...]
     n_redrawn: int
     ledger: Ledger
+    certificate: Mapping[str, Any] | None = None
 
 
 def make_page(study: Study, result: AuditResult, verdict: Verdict, facts: Facts) -> Page:
@@ -212,6 +243,7 @@ def make_page(study: Study, result: AuditResult, verdict: Verdict, facts: Facts)
         provenance=provenance(study),
         columns=tuple((c.name, c.kind, c.role) for c in study.schema_of_columns()),
         released=verdict.released,
+        certificate=facts.certificate,
         rule_texts={r.name or f"R{i}": r.rule for i, r in enumerate(study.rules, start=1)},
     )
 
@@ -246,10 +278,14 @@ def release_text(study: Study) -> str:
     for column in data["columns"].values():
         if column["origin"] == "private":
             column.update(low=None, high=None, levels=[], missing_codes=[])
+            if study.privacy is not None:
+                column["decimals"] = None
     for section in (data, data["holdout"], data["audit"]):
         del section["seed"]  # whoever knows a seed and a fitted model can run it again
     data["data"] = {"unit": study.data.unit}
-    data["rules"] = [{"name": r.name} for r in study.rules]
+    if study.privacy is not None:
+        del data["privacy"]["ledger"]
+    data["rules"] = [{"name": r.name, "rule": r.rule if r.origin == "public" else ""} for r in study.rules]
     data["endpoints"] = [{k: v for k, v in e.items() if k in ("kind", "name", "time", "event", "arm")} for e in data["endpoints"]]
     return json.dumps(_pruned(data), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 

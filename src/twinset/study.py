@@ -17,6 +17,7 @@ from twinset.core.registry import Registry
 from twinset.core.schema import Column, Kind, Level, Origin, Role, Schema
 from twinset.errors import SchemaMismatch, StudyInvalid, collect
 from twinset.release.policy import Policy
+from twinset.release.terms import Privacy
 
 
 class Part(BaseModel):
@@ -91,6 +92,7 @@ class RulePart(Part):
 
     rule: str
     name: str = ""
+    origin: Origin = Field("private", description='"public" if a code book or guideline says so; private rules are refused where privacy is promised')
 
 
 class EndpointPart(OpenPart):
@@ -121,6 +123,7 @@ class Study(Part):
     endpoints: tuple[EndpointPart, ...] = ()
     audit: AuditPlan = AuditPlan()
     policy: Policy = Policy()
+    privacy: Privacy | None = None
     folder: Path = Field(Path(), exclude=True, description="where the study file lies (not a key of the file)")
 
     def __repr__(self) -> str:  # bounds and levels may be private
@@ -265,13 +268,15 @@ def _problems(error: ValidationError) -> list[str]:
         if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             out.append(f"unknown key `{place}`{_meant(str(problem['loc'][-1]), _siblings(problem['loc']))}")
         elif problem["type"] == "missing":
-            out.append(f"`{place}` is missing")
+            out.append(f"`{place}` is missing{MEANING.get(place, '')}")
         else:
             out.append(f"`{place}`: {problem['msg'][:1].lower()}{problem['msg'][1:]}")
     return list(dict.fromkeys(out))
 
 
 SECTIONS: dict[str, type[BaseModel]] = {"data": Data, "holdout": Holdout, "release": ReleasePlan, "rules": RulePart, "audit": AuditPlan, "policy": Policy}
+SECTIONS["privacy"] = Privacy
+MEANING = {"privacy.unit": ': name the column that identifies the patient, or say "row" if every row is another patient; it has no default'}
 
 
 def _siblings(place: tuple[int | str, ...]) -> list[str]:

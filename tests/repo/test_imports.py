@@ -25,6 +25,7 @@ FLOORS = (
     ("report",),
     ("release",),
     ("study", "checks"),
+    ("private",),
     ("draft", "pipeline"),
     ("examine",),
     ("api", "demo"),

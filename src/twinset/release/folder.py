@@ -19,6 +19,7 @@ from twinset.errors import BadInput
 from twinset.io.place import new_folder
 from twinset.io.write import write_table
 from twinset.release.gate import Verdict
+from twinset.release.texts import CLAIM, CUSTODIAN_README, NO_CLAIM, README
 from twinset.report.page import Page, render, render_compare
 
 
@@ -108,12 +109,21 @@ def write_release(made: Made, folder: Path) -> None:
         write_table(labelled(cohort.frame, made.label, number), folder / name)
         names.append(name)
     write_table(dictionary(made), folder / "data-dictionary.csv")
-    _json(folder / "verdict.json", made.verdict.to_dict(coarse=True))
+    _json(folder / "verdict.json", told(made))
+    if made.page.certificate is not None:
+        _json(folder / "certificate.json", made.page.certificate)
     _json(folder / "metadata.json", metadata(made, names))
     _text(folder / "study.json", made.public_study)
     _text(folder / "README.md", recipient_readme(made, names))
     sums = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}" for p in sorted(folder.iterdir())]
     _text(folder / "SHA256SUMS", "\n".join(sums) + "\n")
+
+
+def told(made: Made) -> dict[str, Any]:
+    """The verdict as a recipient may read it: outcomes without figures; of a private release only that it was released."""
+    if made.page.certificate is None:
+        return made.verdict.to_dict(coarse=True)
+    return {"released": True, "checks": "not part of a private release: they were computed on the patients' rows, which the certificate does not cover"}
 
 
 def labelled(frame: pl.DataFrame, label: str, number: int) -> pl.DataFrame:
@@ -155,22 +165,25 @@ def metadata(made: Made, names: Sequence[str]) -> dict[str, Any]:
         "copies": len(made.copies),
         "rows_per_copy": len(made.copies[0]),
         "files": list(names),
-        "differential_privacy": "none claimed" if made.page.ledger["rho"] == "infinite" else {"rho": made.page.ledger["rho"], "unit": made.page.ledger["unit"]},
+        "differential_privacy": _claim(made.page),
         "versions": {k: v for k, v in made.page.provenance.items() if k not in ("study", "table", "seed", "hold-out seed", "audit seed")},
     }
+
+
+def _claim(page: Page) -> str | dict[str, Any]:
+    if page.certificate is None:
+        return "none claimed"
+    return {k: page.certificate[k] for k in ("unit", "relation", "epsilon", "delta", "rho")}
 
 
 def recipient_readme(made: Made, names: Sequence[str]) -> str:
     """The README that travels with a release: what it is, what it is for, what it does not promise."""
     page = made.page
-    private = page.ledger["rho"] == "infinite"
-    claim = (
-        "No differential privacy is claimed: the generator saw the rows. Recognising a patient was attempted before release, and the policy's checks ended as in `verdict.json`; that is evidence, not a guarantee."
-        if private
-        else "The generator saw the rows only through noisy measurements; the certificate states the budget."
-    )
+    proof = page.certificate
+    claim = NO_CLAIM if proof is None else CLAIM.format(unit="patient" if proof["unit"] == "row" else f"patient (`{proof['unit']}`)", **_told(proof))
     return README.format(
         title=page.title,
+        proof="* `certificate.json`: what privacy is promised, what it cost, and what is not covered\n" if proof else "",
         files="\n".join(f"* `{n}`: {len(made.copies[0]):,} **synthetic** rows" for n in names),
         generator=page.generator,
         audience=page.audience,
@@ -178,6 +191,11 @@ def recipient_readme(made: Made, names: Sequence[str]) -> str:
         claim=claim,
         copies=len(made.copies),
     )
+
+
+def _told(proof: Mapping[str, Any]) -> dict[str, Any]:
+    relation = "one patient more or less" if proof["relation"] == "add-remove" else "one patient exchanged for another"
+    return {"epsilon": proof["epsilon"], "delta": proof["delta"], "relation": relation, "says": proof["attacker"]["says"]}
 
 
 def page_dict(page: Page) -> dict[str, Any]:
@@ -239,34 +257,3 @@ def _json(path: Path, data: object) -> None:
 
 def _text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
-
-
-CUSTODIAN_README = """\
-This folder must stay with the custodian. Everything in it was computed on real patients:
-report.html (open it in a browser), findings.json, verdict.json, ledger.json, study.json
-(with private bounds), page.json (for `twinset report`). Only the folder `release`, where
-there is one, may leave.
-"""
-
-README = """\
-# {title}: a synthetic cohort
-
-**No row of these files is a patient.** They were drawn by a model (`{generator}`) that was fitted to real patients, for: {audience}.
-
-{files}
-* `data-dictionary.csv`: what each column is
-* `verdict.json`: how each check of the release policy ended
-* `study.json`: how the cohort was made, without anything read from the rows
-* `metadata.json`, `SHA256SUMS`: labels for machines, checksums
-
-{label}
-
-## What you may do with it
-Explore, write and test code, plan an analysis, teach. An estimate made here carries the model's error on top of sampling error:
-an interval computed as if these rows were patients is too narrow. With n real and k synthetic rows and {copies} copies, multiply
-the variance by (k/n + 1/{copies}) (Raab, Nowok and Dibben, 2016), and confirm what matters on the real data.
-
-## What it does not promise
-{claim}
-Do not try to recognise anyone, and do not remove the label.
-"""

@@ -32,6 +32,7 @@ class Page:
         columns: (name, kind, role) of every column of the source.
         released: whether the release folder was written; None where the caller does not say.
         rule_texts: what each rule says, by name, as its author wrote it; never a bound that was read from the rows.
+        certificate: of a private release, what ``release/certificate.json`` says; else None.
     """
 
     title: str
@@ -56,6 +57,7 @@ class Page:
     columns: tuple[tuple[str, str, str], ...]
     released: bool | None = None
     rule_texts: Mapping[str, str] = field(default_factory=dict)
+    certificate: Mapping[str, Any] | None = None
 
     def limit(self, finding: Finding) -> float | None:
         """The policy's limit on this finding: the one for its ``where`` if there is one, else for its name."""

@@ -1,0 +1,151 @@
+"""A run under ``[privacy]``: refused early where it cannot be honest, reserved before the first look, settled and certified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twinset.audit.privacy.split import How, split
+from twinset.coding.history import bound_locally
+from twinset.core.cohort import Cohort
+from twinset.core.schema import Schema
+from twinset.dp import ledger_file
+from twinset.dp.accountant import rho_of
+from twinset.dp.ledger import Allowance, Ledger
+from twinset.dp.vault import Vault
+from twinset.errors import BadInput, collect
+from twinset.release.certificate import Spent, certificate
+from twinset.release.terms import Privacy, beside
+from twinset.study import Study
+
+MEASURING = frozenset({"aim", "mst"})  # generators that only ever measure, and so need a budget
+FOR_THRESHOLDS = 0.1  # of delta: what finding undeclared levels may use
+
+
+@dataclass(frozen=True, repr=False)
+class Claim:
+    """A private run under way: its vault, and what its certificate will need."""
+
+    study: Study
+    privacy: Privacy
+    allowance: Allowance
+    path: Path
+    vault: Vault
+    numbers: list[int]  # of the run in the ledger; empty until its first look
+
+    def __repr__(self) -> str:
+        return f"Claim(epsilon = {self.privacy.epsilon:g}, unit = {self.privacy.unit})"
+
+
+def demand(study: Study) -> Privacy | None:
+    """The terms of the run, or ``None`` where none is private. Raises BadInput with every reason why it cannot be honest."""
+    if study.privacy is None:
+        if study.generator.name in MEASURING:
+            raise BadInput(
+                f"the generator `{study.generator.name}` works from noisy measurements and needs a budget for them",
+                where="privacy",
+                hint="add a section [privacy] with epsilon and unit, or --set privacy.epsilon=1 --set privacy.unit=row",
+            )
+        return None
+    _check_unit(study, study.privacy)
+    mined = [r.name or f"R{i}" for i, r in enumerate(study.rules, start=1) if r.origin != "public"]
+    if mined:
+        raise BadInput(
+            f"{len(mined)} rule(s) may have been read from the rows ({', '.join(mined[:20])}), and a rule tells about every row",
+            where="rules",
+            hint='set origin = "public" on each rule that medicine or a code book says and remove the others, or all of them (--set rules=[])',
+        )
+    return study.privacy
+
+
+def halves(study: Study, cohort: Cohort, terms: Privacy) -> tuple[Cohort, Cohort]:
+    """Train and hold-out such that one patient more or less (or exchanged) moves nobody else. Raises BadInput where delta is too large."""
+    if terms.delta * len(np.unique(cohort.units())) >= 1:
+        raise BadInput(
+            "delta is not below one over the number of patients: the promise could fail for somebody",
+            where="privacy.delta",
+            hint="leave it at its default of 1e-9",
+        )
+    bounded = bound_locally(cohort, study.data.per_patient, seed=study.holdout.seed)
+    how: How = "place" if terms.relation == "replace" else "coins"
+    return split(bounded, fraction=study.holdout.fraction, seed=study.holdout.seed, how=how)
+
+
+def begin(study: Study, terms: Privacy, train: Cohort) -> Claim:
+    """The vault of a private run. Raises BudgetExhausted or BadInput where the ledger would refuse it; nothing is written yet."""
+    path = terms.ledger_path(study.table, study.folder)
+    allowed = allowance(study, terms, train)
+    ledger_file.check(path, terms.terms(), allowed, table=study.table, asked=terms.epsilon)
+    numbers: list[int] = []
+
+    def first() -> None:
+        numbers.append(ledger_file.reserve(path, terms.terms(), allowed, table=study.table, generator=study.generator.name, asked=terms.epsilon))
+
+    ledger = Ledger(unit=terms.unit, budget_rho=allowed.rho, first=first)
+    return Claim(study, terms, allowed, path, Vault(Cohort(train.frame, declared(train.schema)), ledger, allowed), numbers)
+
+
+def allowance(study: Study, terms: Privacy, train: Cohort) -> Allowance:
+    """What the run may spend: epsilon as rho, a tenth of delta kept for thresholds where something is to be found."""
+    found = any(c.origin != "public" for c in train.schema.synthesised)
+    delta = FOR_THRESHOLDS * terms.delta if found else 0.0
+    per_patient = 1 if terms.unit == "row" else study.data.per_patient
+    n_public = len(train) if terms.relation == "replace" and per_patient == 1 else None
+    return Allowance(rho_of(terms.epsilon, terms.delta - delta), delta, terms.relation, per_patient, n_public)
+
+
+def declared(schema: Schema) -> Schema:
+    """The schema without anything that was read from the rows: what is not public is not even in the vault's hands."""
+    kept = tuple(c if c.origin == "public" else replace(c, low=None, high=None, levels=(), missing_codes=(), decimals=None, origin="private") for c in schema)
+    return replace(schema, columns=kept)
+
+
+def finish(claim: Claim) -> dict[str, Any]:
+    """Settle the run in the ledger and write its certificate."""
+    events = claim.vault.ledger.events
+    budget, head, reveals = claim.privacy.budget or claim.privacy.epsilon, "", 0
+    if claim.numbers:
+        book = ledger_file.settle(claim.path, claim.numbers[0], events)
+        budget, head, reveals = book.total, book.head, book.reveals
+    rules = tuple((r.name or f"R{i}", r.rule) for i, r in enumerate(claim.study.rules, start=1))
+    return certificate(Spent(claim.privacy, claim.allowance, events, claim.study.schema_of_columns(), rules, budget, head, reveals))
+
+
+def open_ledger(study: Study) -> Ledger:
+    """The ledger of a run that promises nothing. Where the data set has a ledger file, its first look is written there as infinite."""
+    path = beside(study.table)
+
+    def first() -> None:
+        if path.exists():
+            why = "a run without a section [privacy]"
+            ledger_file.revealed(path, table=study.table, generator=study.generator.name, why=why)
+
+    return Ledger(unit=study.data.unit, first=first)
+
+
+def _check_unit(study: Study, terms: Privacy) -> None:
+    """The unit must be said, be the table's, and be bounded."""
+    data, problems = study.data, []
+    if terms.unit == "row" and data.unit != "row":
+        cap = data.per_patient
+        sum_ = (
+            f"epsilon = {terms.epsilon:g} x {cap} = {terms.epsilon * cap:g}"
+            if cap > 1
+            else f"epsilon = {terms.epsilon:g} x the number of a patient's rows, which nothing bounds"
+        )
+        cost = f"epsilon = {terms.epsilon:g}, which `unit` must say" if cap == 1 else sum_
+        problems.append(f"a promise to each row is none to a patient with many rows (column `{data.unit}` names the patient): it would cost a patient {cost}")
+    elif terms.unit != data.unit:
+        problems.append("privacy.unit and data.unit disagree on who a patient is")
+    if data.unit != "row" and data.per_patient < 1:
+        problems.append("nothing bounds the rows of one patient, so no noise would hide him")
+    if problems:
+        unit = data.unit if data.unit != "row" else terms.unit
+        raise BadInput(
+            collect(problems),
+            where="privacy.unit",
+            hint=f'set data.unit and privacy.unit to "{unit}", and data.per_patient to the most rows that a patient may contribute',
+        )

@@ -1,0 +1,142 @@
+"""The certificate of a private release: what is promised, to whom, what it cost, and what it does not cover.
+
+It travels with the release, so it holds nothing but the study's declarations, answers that were paid for, and versions.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from twinset.core.schema import Schema
+from twinset.dp.accountant import advantage, guess
+from twinset.dp.events import Event
+from twinset.dp.ledger import Allowance
+from twinset.release.terms import Privacy
+
+LIBRARIES = ("twinset", "opendp", "numpy", "polars", "numba", "scipy")
+WEAK = 10.0  # an epsilon above this is called weak
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a private run did, as far as its certificate tells it.
+
+    ``schema`` as the study declares it; ``rules``: the public ones, (name, text); ``reveals``: runs on the same data set
+    outside any budget; ``budget``: the ledger's epsilon; ``head``: the hash of the ledger's last line.
+    """
+
+    privacy: Privacy
+    allowance: Allowance
+    events: tuple[Event, ...]
+    schema: Schema
+    rules: tuple[tuple[str, str], ...]
+    budget: float
+    head: str
+    reveals: int
+
+
+def certificate(spent: Spent) -> dict[str, Any]:
+    """The certificate, JSON-ready.
+
+    ``epsilon`` and ``rho`` are what the run was allowed, which is the promise: what an adaptive run happened to spend can
+    itself depend on the patients. ``spent`` adds up the events; an engine that uses its whole allowance makes them equal.
+    """
+    terms, allowance = spent.privacy, spent.allowance
+    gain = advantage(allowance.rho, allowance.delta)
+    return {
+        "format": "twinset certificate 1",
+        "unit": terms.unit,
+        "relation": terms.relation,
+        "per_patient": allowance.per_patient,
+        "epsilon": terms.epsilon,
+        "delta": terms.delta,
+        "rho": allowance.rho,
+        "spent": {"rho": sum(e.rho for e in spent.events), "delta": sum(e.delta for e in spent.events)},
+        "attacker": {"advantage": _up(gain), "guess": _up(guess(gain)), "says": _attacker(gain)},
+        "events": [_event(e) for e in spent.events],
+        "public": public(spent),
+        "not_covered": list(not_covered(spent)),
+        "warnings": list(warnings(spent)),
+        "budget": spent.budget,
+        "ledger_head": spent.head,
+        "versions": versions(),
+    }
+
+
+def public(spent: Spent) -> list[dict[str, str]]:
+    """What was taken as known without paying, and who declared it."""
+    out = [{"what": "names, types and roles of the columns", "where": "all columns", "declared_by": "the study file"}]
+    for column in spent.schema.synthesised:
+        if column.origin == "public":
+            known = [w for w, there in (("bounds", column.low is not None), ("levels", bool(column.levels))) if there]
+            known += [w for w, there in (("missing codes", bool(column.missing_codes)), ("decimals", column.decimals is not None)) if there]
+            if known:
+                out.append({"what": " and ".join(known), "where": column.name, "declared_by": "the study file"})
+    out += [{"what": f"rule: {text}", "where": name, "declared_by": "the study file"} for name, text in spent.rules]
+    if spent.privacy.relation == "replace":
+        out.append({"what": "the number of patients", "where": "all columns", "declared_by": 'the study file (relation = "replace")'})
+    return out
+
+
+def not_covered(spent: Spent) -> tuple[str, ...]:
+    """What the promise is silent on, in sentences."""
+    who = "row" if spent.privacy.unit == "row" else "patient"
+    out = [
+        "the decision to release: the policy's checks were computed on the patients' rows and stay with the custodian, but that they ended in a release is seen",
+        "what the custodian keeps: the report, the findings and the hold-out tests were computed on the patients' rows and must not leave",
+        "other releases of the same patients that were not written into this ledger, here or elsewhere; their epsilons add to this one",
+        "what is true of groups: what the data teach about people like a patient is not hidden, whether the patient took part or not",
+        "the study file itself: its columns, types, roles, rules and settings are taken as known, also if somebody chose them by looking at the rows",
+        "how long the computation took and how much memory it used",
+    ]
+    if who == "row":
+        out.insert(0, "a patient with several rows: each row is promised as another patient's; for k rows of one patient epsilon is k times as large")
+    else:
+        out.insert(0, f"more than {spent.allowance.per_patient} row(s) of a patient: the rest was left out before anything was counted")
+    return tuple(out)
+
+
+def warnings(spent: Spent) -> tuple[str, ...]:
+    """What a reader must be told before the figures."""
+    out = []
+    if spent.privacy.epsilon > WEAK:
+        out.append(
+            f"epsilon = {spent.privacy.epsilon:g} is above {WEAK:g}: a weak promise. Attacks on models of such epsilon have succeeded; rely on the tests of attacks, not on this figure"
+        )
+    if spent.privacy.budget is not None and spent.budget > WEAK >= spent.privacy.epsilon:
+        out.append(f"the budget of this data set, epsilon = {spent.budget:g}, is above {WEAK:g}: all its releases together promise little")
+    if spent.reveals:
+        out.append(f"this data set was also used {spent.reveals} time(s) without any privacy budget: together with those runs nothing is promised")
+    return tuple(out)
+
+
+def versions() -> Mapping[str, str]:
+    """Versions of what drew the noise and did the accounts."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _event(event: Event) -> dict[str, Any]:
+    row = {k: v for k, v in asdict(event).items() if k in ("name", "mechanism", "noise", "sensitivity", "rho", "why") and v != ""}
+    return row | ({"delta": event.delta} if event.delta else {})
+
+
+def _attacker(gain: float) -> str:
+    return (
+        f"Somebody who knows everything about a patient except whether he is in the data, and tosses a fair coin otherwise, is right at most "
+        f"{_up(guess(gain)):.1%} of the time from this release; 50 % is guessing. Whatever the attack, its true-positive rate exceeds its false-positive rate by at most {_up(gain):.3f}."
+    )
+
+
+def _up(value: float) -> float:
+    """Rounded up: a bound is never told smaller than it is."""
+    return min(1.0, (int(value * 10000) + 1) / 10000)

@@ -1,0 +1,43 @@
+"""What the README files of a release folder say."""
+
+from __future__ import annotations
+
+NO_CLAIM = (
+    "No differential privacy is claimed: the generator saw the rows. Recognising a patient was attempted before release, "
+    "and the policy's checks ended as in `verdict.json`; that is evidence, not a guarantee."
+)
+CLAIM = (
+    "The generator saw the rows only through noisy measurements. Differential privacy is promised to each {unit}: epsilon = {epsilon:g}, "
+    "delta = {delta:g}, {relation}. {says} `certificate.json` lists every measurement, and what the promise does not cover. "
+    "All copies come from one model: they share its noise, and more of them do not average it away."
+)
+
+CUSTODIAN_README = """\
+This folder must stay with the custodian. Everything in it was computed on real patients:
+report.html (open it in a browser), findings.json, verdict.json, ledger.json, study.json
+(with private bounds), page.json (for `twinset report`). Only the folder `release`, where
+there is one, may leave.
+"""
+
+README = """\
+# {title}: a synthetic cohort
+
+**No row of these files is a patient.** They were drawn by a model (`{generator}`) that was fitted to real patients, for: {audience}.
+
+{files}
+* `data-dictionary.csv`: what each column is
+{proof}* `verdict.json`: how each check of the release policy ended
+* `study.json`: how the cohort was made, without anything read from the rows
+* `metadata.json`, `SHA256SUMS`: labels for machines, checksums
+
+{label}
+
+## What you may do with it
+Explore, write and test code, plan an analysis, teach. An estimate made here carries the model's error on top of sampling error:
+an interval computed as if these rows were patients is too narrow. With n real and k synthetic rows and {copies} copies, multiply
+the variance by (k/n + 1/{copies}) (Raab, Nowok and Dibben, 2016), and confirm what matters on the real data.
+
+## What it does not promise
+{claim}
+Do not try to recognise anyone, and do not remove the label.
+"""
