@@ -2,80 +2,235 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 
-from twinset.coding.columns import Codes, encode
+from twinset.coding.discretise import cells, fine_cells
 from twinset.core.cohort import Cohort
-from twinset.core.contracts import FloatArray, Measurement
-from twinset.core.schema import Schema
-from twinset.dp import events, noise
-from twinset.dp.ledger import Ledger
-from twinset.errors import BadInput, SchemaMismatch, collect
+from twinset.core.contracts import BoolArray, FloatArray, Measurement, Rule
+from twinset.core.domain import Axis, Domain
+from twinset.core.schema import Column, Level, Schema
+from twinset.dp import discover, events, noise
+from twinset.dp.counts import MemoryCounts
+from twinset.dp.events import Event
+from twinset.dp.ledger import Allowance, Ledger
+from twinset.errors import BadInput, collect
+
+STEPS = 1024  # of the grid that selection scores are rounded to, a patient at the largest weight
 
 
 class Vault:
-    """Private rows behind a ledger (first form: ``reveal`` and ``marginal``)."""
+    """Private rows behind a ledger. With an ``allowance``, no more than it is ever asked; without one, the ledger alone tells what it is worth.
 
-    def __init__(self, cohort: Cohort, ledger: Ledger) -> None:
+    ``rules``: those that are public, for generators that build them in.
+    """
+
+    def __init__(self, cohort: Cohort, ledger: Ledger, allowance: Allowance | None = None, *, rules: Sequence[Rule] = ()) -> None:
         self._rows = cohort
         self.ledger = ledger
+        self.allowance = allowance
+        self.rules = tuple(rules)
+        self._domain: Domain | None = None
+        self._fine: np.ndarray | None = None
+        self._counts: MemoryCounts | None = None
+        self._workload: tuple[Sequence[tuple[str, ...]], np.ndarray, np.ndarray] | None = None
 
     @property
     def schema(self) -> Schema:
         return self._rows.schema
 
+    @property
+    def dtypes(self) -> Mapping[str, pl.DataType]:
+        return {n: self._rows.frame.schema[n] for n in self.schema.synthesised.names}
+
+    @property
+    def private(self) -> bool:
+        return self.allowance is not None
+
+    @property
+    def remaining(self) -> float:
+        return max(0.0, self.allowance.rho - self.ledger.rho) if self.allowance else math.inf
+
+    @property
+    def sensitivity(self) -> float:
+        return self._per_patient * (math.sqrt(2) if self._replace else 1.0)
+
+    @property
+    def n_public(self) -> int | None:
+        return self.allowance.n_public if self.allowance else None
+
     def __repr__(self) -> str:
         return f"Vault({len(self.schema)} columns, {self.ledger!r})"
 
     def reveal(self, why: str) -> Cohort:
-        """The rows themselves. Bills infinity: nothing made from them is differentially private."""
-        self.ledger.bill(events.reveal(why))
+        """The rows themselves. Bills infinity: nothing made from them is differentially private. Refused under an allowance."""
+        self._bill(events.reveal(why))
         return self._rows
 
-    def marginal(self, columns: Sequence[str], *, sigma: float) -> Measurement:
-        """Noisy counts of a few category columns with declared (public) levels; no columns = the noisy row count.
+    def discretise(self, *, rho: float) -> Domain:
+        """The domain of the synthesised columns: declared where public, else found within ``rho`` (and within the allowance's delta).
 
-        One axis a column, its size the declared levels plus one cell for missing. Sensitivity 1: a patient
-        is a row here, and adding or removing one changes one cell by one. A table with many rows per patient
-        is refused until the private engine bounds their contribution.
-        Raises BadInput where a level list is not declared public: a list read from the rows is not free.
+        Paid for: levels without a public list, bounds, and where the bins of a number lie (a number with few whole values needs none).
+        Raises BadInput with the columns' names where something must be found and ``rho`` is 0.
         """
-        if self.schema.unit:
-            raise BadInput("noisy marginals need one row per patient for now", hint="use a table with one row per patient")
+        columns = tuple(self.schema.synthesised)
+        self._check_patients()
+        levels = [c for c in columns if not c.numeric and not self._listed(c)]
+        unbounded = [c for c in columns if c.numeric and not _bounded(c)]
+        binned = [c for c in columns if c.numeric and not (_bounded(c) and len(discover.grid(c)) <= discover.WHOLE + 1)]
+        looks = len(levels) + len(unbounded) + 2 * len(binned)
+        if not rho > 0 and (levels or unbounded):
+            discover.refuse([c.name for c in (*levels, *unbounded)])
+        sigma = self.sensitivity * math.sqrt(looks / (2 * rho * (1 - 1e-9))) if looks and rho > 0 else 0.0
+        delta = self.allowance.delta / len(levels) if self.allowance and levels else 0.0
+        axes = []
+        for column in columns:
+            if not column.numeric:
+                axes.append(self._levels(column, sigma, delta) if column in levels else self._declared_levels(column))
+                continue
+            known = self._find_bounds(column, sigma) if column in unbounded else column
+            axes.append(self._bins(known, sigma) if column in binned and sigma else discover.number_axis(known, discover.grid(known)))
+        self.recode(Domain(tuple(axes)))
+        assert self._domain is not None
+        return self._domain
+
+    def recode(self, domain: Domain) -> None:
+        """Count on these groups from now on; free, because groups are declared or made from noisy counts."""
+        if self._fine is None or self._domain is None or [a.n_fine for a in domain] != [a.n_fine for a in self._domain]:
+            self._fine = fine_cells(self._rows, domain)
+        self._domain = domain
+        self._counts = MemoryCounts(list(cells(self._fine, domain)), domain.sizes)
+        self._workload = None
+
+    def marginal(self, columns: Sequence[str], *, sigma: float) -> Measurement:
+        """Noisy counts on the modelled cells, one axis a column; no columns = the noisy row count.
+
+        Sensitivity: a patient has at most ``per_patient`` rows, all of which may fall into one cell; exchanging a patient changes two.
+        Before ``discretise``, columns whose levels are declared public can be asked for. Raises BadInput where they are not.
+        """
         if not sigma > 0:
             raise BadInput("the noise scale must be positive", where="marginal", hint="give sigma > 0")
-        problems = [f"column `{c}` has no declared public levels" for c in columns if not self._declared(c)]
-        if problems:
-            raise BadInput(collect(problems), hint='declare them in the study file, with origin = "public"')
-        self.ledger.bill(events.gaussian(" x ".join(columns) or "row count", sigma=sigma, sensitivity=1.0))
+        self._check_patients()
+        self._prepare(columns)
+        self._bill(events.gaussian(" x ".join(columns) or "row count", sigma=sigma, sensitivity=self.sensitivity))
         return Measurement(tuple(columns), noise.discrete_gaussian(self._count(columns), sigma=sigma), sigma)
 
-    def choose(self, scores: Callable[[Cohort], FloatArray], *, sensitivity: float, epsilon: float) -> int:
-        """Private selection: the private engine's, not built yet."""
-        raise BadInput("private selection is not available yet", hint="use a generator that reveals, or marginal()")
+    def choose(  # noqa: PLR0913
+        self,
+        workload: Sequence[tuple[str, ...]],
+        estimates: FloatArray,
+        *,
+        weights: FloatArray,
+        penalties: FloatArray,
+        allowed: BoolArray,
+        epsilon: float,
+    ) -> int:
+        """The place of a marginal that ``estimates`` gets badly wrong; see the contract.
+
+        Estimates are rounded to whole patients, so a patient's row moves each distance by 0 or 1; scores are rounded to a grid, for which the
+        sensitivity is one step larger. Places that are not ``allowed`` take no part. Raises BadInput where none is.
+        """
+        places = np.flatnonzero(allowed)
+        if not len(places):
+            raise BadInput("there is nothing to choose from", where="choose", hint="allow one marginal at least")
+        exact, begin = self._exact(workload)
+        distance = np.add.reduceat(np.abs(exact - np.rint(estimates).astype(np.int64)), begin)
+        most = float(weights.max())
+        scores = np.rint(STEPS * (weights / most) * (distance - penalties)).astype(np.int64)[places]
+        moves = self._per_patient * (2 if self._replace else 1)
+        self._bill(events.noisy_max("which marginal", epsilon=epsilon))
+        return int(places[noise.noisy_max(scores, sensitivity=STEPS * moves + 1, epsilon=epsilon)])
 
     def train(self, step: Callable[..., Any], *, clip: float, noise_multiplier: float, rate: float, steps: int) -> Any:
-        """DP-SGD: the private engine's, not built yet."""
-        raise BadInput("private training is not available yet", hint="use a generator that reveals, or marginal()")
+        """DP-SGD: not built yet."""
+        raise BadInput("private training is not available yet", hint="use a generator that measures marginals, such as aim")
 
-    def _declared(self, name: str) -> bool:
-        column = self.schema[name]
-        return column.kind == "category" and bool(column.levels) and column.origin == "public"
+    @property
+    def _per_patient(self) -> int:
+        return self.allowance.per_patient if self.allowance else 1
+
+    @property
+    def _replace(self) -> bool:
+        return self.allowance is not None and self.allowance.relation == "replace"
+
+    def _bill(self, event: Event) -> None:
+        if self.allowance is not None:
+            self.allowance.admit(self.ledger.events, event)
+        self.ledger.bill(event)
+
+    def _check_patients(self) -> None:
+        """The rows must keep the bound on a patient's rows that the noise is scaled to."""
+        if self.schema.unit and np.bincount(self._rows.units(), minlength=1).max() > self._per_patient:
+            if self.allowance is None:
+                raise BadInput("noisy marginals need one row per patient, or a bound", hint="set data.per_patient and a [privacy] section")
+            raise BadInput("a patient has more rows than the bound that noise is scaled to", where="data.per_patient", hint="bound the rows before they are counted")
+
+    def _listed(self, column: Column) -> bool:
+        boolean = self._rows.frame.schema[column.name] == pl.Boolean
+        return boolean or (bool(column.levels) and column.origin == "public")
+
+    def _declared_levels(self, column: Column) -> Axis:
+        public = bool(column.levels) and column.origin == "public"
+        return discover.level_axis(column, column.levels if public else (False, True), other=False)
+
+    def _prepare(self, columns: Sequence[str]) -> None:
+        if self._domain is not None and all(c in self._domain.names for c in columns):
+            return
+        problems = [f"column `{c}` has no declared public levels" for c in columns if self.schema[c].numeric or not self._listed(self.schema[c])]
+        if problems:
+            raise BadInput(collect(problems), hint='declare them in the study file, with origin = "public"')
+        self.recode(Domain(tuple(self._declared_levels(c) for c in self.schema.synthesised if not c.numeric and self._listed(c))))
 
     def _count(self, columns: Sequence[str]) -> np.ndarray:
         if not columns:
             return np.asarray(len(self._rows), dtype=np.int64)
-        shape, cells = [], np.zeros(len(self._rows), dtype=np.int64)
-        for coded in encode(self._rows.select(columns)):
-            assert isinstance(coded, Codes)
-            size = len(coded.column.levels) + 1
-            unseen = [i for i, level in enumerate(coded.levels) if level is not None and i >= size - 1]
-            if unseen:
-                raise SchemaMismatch(f"column `{coded.column.name}` holds levels that were not declared", hint="declare every level, or recode the column")
-            missing = coded.levels.index(None) if None in coded.levels else -1
-            cells = cells * size + np.where(coded.codes == missing, size - 1, coded.codes)
-            shape.append(size)
-        return np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape)
+        assert self._domain is not None
+        assert self._counts is not None
+        return self._counts.count([self._domain.names.index(c) for c in columns])
+
+    def _exact(self, workload: Sequence[tuple[str, ...]]) -> tuple[np.ndarray, np.ndarray]:
+        """All counts of the workload, counted once, one behind the other; and where each begins."""
+        if self._workload is None or self._workload[0] is not workload:
+            tables = [self._count(names).ravel() for names in workload]
+            self._workload = workload, np.concatenate(tables), np.cumsum([0, *map(len, tables[:-1])])
+        return self._workload[1], self._workload[2]
+
+    def _find_bounds(self, column: Column, sigma: float) -> Column:
+        edges = discover.unbounded_grid(column)
+        column = replace(column, low=None, high=None)
+        low, high = discover.bounds(edges, self._histogram(discover.number_axis(column, edges), sigma, "bounds"), sigma=sigma)
+        return replace(column, low=low, high=high - discover.whole(column), origin="noisy")
+
+    def _bins(self, column: Column, sigma: float) -> Axis:
+        """Two looks: on the public grid, then on the grid with its heavy cells cut further."""
+        first = discover.grid(column)
+        counts = self._histogram(discover.number_axis(column, first), sigma, "bins")
+        edges = discover.split(column, first, counts, sigma=sigma)
+        found = self._histogram(discover.number_axis(column, edges), sigma, "finer bins")
+        same = np.isin(edges[:-1], first[:-1]) & np.isin(edges[1:], first[1:])
+        held = np.searchsorted(first, edges[:-1], side="right") - 1
+        found = np.where(same, (found + counts[held]) / 2, found)  # cells that were not cut were counted twice
+        return discover.number_axis(column, edges, cell_of=discover.bins(found, sigma=sigma), weights=np.maximum(found, 0.0))
+
+    def _histogram(self, axis: Axis, sigma: float, what: str) -> np.ndarray:
+        """Noisy counts of the value cells of one column on a public or paid-for grid."""
+        self._bill(events.gaussian(f"{axis.name}: {what}", sigma=sigma, sensitivity=self.sensitivity))
+        fine = fine_cells(self._rows.select([axis.name]), Domain((axis,)))[0]
+        counts = np.bincount(fine, minlength=axis.n_fine)
+        return noise.discrete_gaussian(counts, sigma=sigma)[: axis.n_values].astype(np.float64)
+
+    def _levels(self, column: Column, sigma: float, delta: float) -> Axis:
+        """Levels that clearly more than one patient holds; all others become ``other``."""
+        if not delta > 0:
+            discover.refuse([column.name])
+        self._bill(events.threshold(f"{column.name}: levels", sigma=sigma, sensitivity=self.sensitivity, delta=delta))
+        counted = self._rows[column.name].drop_nulls().value_counts().sort(column.name)
+        noisy = noise.discrete_gaussian(counted["count"].to_numpy().astype(np.int64), sigma=sigma)
+        least = discover.threshold(per_patient=self._per_patient, sigma=sigma, delta=delta)
+        found: tuple[Level, ...] = tuple(counted[column.name].filter(pl.Series(noisy > least)).to_list())
+        return discover.level_axis(replace(column, origin="noisy"), found, other=True)

@@ -9,5 +9,7 @@ GENERATORS = Registry(
         "copycat": "twinset.generators.copycat:Copycat",
         "trees": "twinset.generators.trees:Trees",
         "avatars": "twinset.generators.avatars:Avatars",
+        "aim": "twinset.generators.marginals:AIM",
+        "mst": "twinset.generators.marginals:MST",
     },
 )

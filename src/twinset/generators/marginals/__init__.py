@@ -16,6 +16,7 @@ from twinset.coding.discretise import rows
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import Source
 from twinset.core.domain import Domain
+from twinset.core.schema import Schema
 from twinset.core.seeds import Rng
 from twinset.errors import BadInput
 from twinset.generators.marginals.aim import Fitting, Limits, Workload, aim, workload
@@ -85,13 +86,14 @@ class MarginalsModel:
 
     tree: TreeModel
     domain: Domain
+    schema: Schema
     dtypes: Mapping[str, pl.DataType]
     n_rows: int
     measured: tuple[tuple[tuple[str, ...], float], ...]
     fitting: Fitting
 
     def sample(self, n: int, rng: Rng) -> Cohort:
-        return rows(draw(self.tree, n, rng), self.domain, self.dtypes, rng)
+        return rows(draw(self.tree, n, rng), self.domain, self.schema, self.dtypes, rng)
 
     def __repr__(self) -> str:
         return f"MarginalsModel({len(self.domain)} columns, {len(self.measured)} measurements, {len(self.tree.belief):,} cells)"
@@ -116,7 +118,7 @@ def _fit(settings: AIM | MST, source: Source, spend: Spend) -> MarginalsModel:
     work = _workload(settings, coarse)
     tree = spend(source, fitting, work, rho=source.remaining) if d > 1 else fitting.refit(thorough=True)
     measured = tuple((tuple(coarse.names[a] for a in c), math.sqrt(v)) for c, v in fitting.combined.cliques.items())
-    return MarginalsModel(tree, coarse, source.dtypes, max(1, round(tree.total)), measured, fitting)
+    return MarginalsModel(tree, coarse, source.schema.synthesised, source.dtypes, max(1, round(tree.total)), measured, fitting)
 
 
 def _workload(settings: AIM | MST, domain: Domain) -> Workload:

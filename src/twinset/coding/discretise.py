@@ -1,0 +1,108 @@
+"""Rows to cells of a domain, and cells back to rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+
+from twinset.coding.columns import Coded, Codes, Numbers, decode, encode
+from twinset.core.cohort import Cohort
+from twinset.core.domain import OTHER, Axis, Domain
+from twinset.core.schema import Column, Level, Schema
+from twinset.core.seeds import Rng
+from twinset.errors import SchemaMismatch, collect
+
+IntArray = np.ndarray
+
+
+def fine_cells(cohort: Cohort, domain: Domain) -> IntArray:
+    """The fine cell of every value: int32 (axes, n). Numbers beyond the bounds are clamped; raises SchemaMismatch where a level has no cell."""
+    coded = encode(cohort.select(domain.names))
+    out = np.empty((len(domain), len(cohort)), dtype=np.int32)
+    problems = []
+    for i, (axis, column) in enumerate(zip(domain, coded, strict=True)):
+        out[i] = _numbers(column, axis) if isinstance(column, Numbers) else _levels(column, axis)
+        if (out[i] < 0).any():
+            problems.append(f"column `{axis.name}` holds levels that were not declared")
+    if problems:
+        raise SchemaMismatch(collect(problems), hint="declare every level, recode the column, or remove its levels to have them found within the budget")
+    return out
+
+
+def cells(fine: IntArray, domain: Domain) -> IntArray:
+    """The modelled cell of every fine cell: uint16 (axes, n)."""
+    return np.stack([axis.cell_of.astype(np.uint16)[row] for axis, row in zip(domain, fine, strict=True)])
+
+
+def rows(codes: IntArray, domain: Domain, schema: Schema, dtypes: Mapping[str, pl.DataType], rng: Rng) -> Cohort:
+    """Rows in modelled cells (axes, n) as a cohort of ``schema``: a fine cell by its weight, then a level, or a value drawn evenly in the interval.
+
+    Values lie inside their interval and carry the declared digits; whole numbers and dates stay whole.
+    """
+    coded = []
+    for axis, row in zip(domain, codes, strict=True):
+        fine = _spread(axis, row, rng)
+        column = schema[axis.name]
+        coded.append(_number(axis, column, fine, rng) if column.numeric else _level(axis, column, fine, dtypes[axis.name]))
+    return decode(coded, dtypes)
+
+
+def _numbers(column: Numbers, axis: Axis) -> IntArray:
+    place = np.searchsorted(axis.edges, column.values, side="right") - 1
+    out = np.clip(place, 0, axis.n_values - 1)
+    first = axis.n_values + axis.other
+    n_codes = axis.n_fine - first - 1
+    gaps = column.gaps.astype(np.int64)
+    out = np.where(gaps == 0, out, np.where(gaps == 1, first + n_codes, first + gaps - 2))
+    return np.minimum(out, axis.n_fine - 1).astype(np.int32)
+
+
+def _levels(column: Codes, axis: Axis) -> IntArray:
+    known: dict[Level | None, int] = {level: i for i, level in enumerate(axis.levels)}
+    elsewhere = axis.n_values if axis.other else -1
+    table = [axis.n_fine - 1 if level is None else known.get(level, elsewhere) for level in column.levels]
+    return np.array(table, dtype=np.int32)[column.codes] if table else np.zeros(0, dtype=np.int32)
+
+
+def _spread(axis: Axis, row: IntArray, rng: Rng) -> IntArray:
+    """A fine cell for each row in its modelled cell: in proportion to the weights, by systematic sampling in random order."""
+    order = np.argsort(axis.cell_of, kind="stable")
+    weights = np.maximum(axis.weights[order], 0.0)
+    cell = axis.cell_of[order]
+    mass = np.bincount(cell, weights=weights, minlength=axis.size)
+    weights = np.where(mass[cell] > 0, weights / np.where(mass > 0, mass, 1.0)[cell], 1.0 / np.bincount(cell, minlength=axis.size)[cell])
+    reached = np.cumsum(weights)  # cell g's weights run from g to g + 1
+    shuffled = rng.permutation(len(row))
+    by_cell = shuffled[np.argsort(row[shuffled], kind="stable")]
+    n_in = np.bincount(row, minlength=axis.size)
+    place = np.arange(len(row)) - np.repeat(np.cumsum(n_in) - n_in, n_in)
+    sorted_cells = np.repeat(np.arange(axis.size), n_in)
+    point = (place + rng.random(axis.size)[sorted_cells]) / n_in[sorted_cells]
+    found = np.minimum(np.searchsorted(reached, sorted_cells + point * (1 - 1e-12), side="right"), len(order) - 1)
+    out = np.empty(len(row), dtype=np.int64)
+    out[by_cell] = order[found]
+    return out
+
+
+def _number(axis: Axis, column: Column, fine: IntArray, rng: Rng) -> Numbers:
+    inside = np.minimum(fine, max(axis.n_values - 1, 0))
+    low, high = axis.edges[inside], axis.edges[inside + 1]
+    values = low + rng.random(len(fine)) * (high - low)
+    digits = 0 if column.kind in ("integer", "date") else column.decimals
+    if digits is not None and column.kind != "datetime":
+        unit = 10.0**digits
+        values = np.maximum(np.floor(values * unit + 1e-9) / unit, np.ceil(low * unit - 1e-9) / unit)
+    top = axis.edges[-1] if axis.column.high is None else axis.column.high
+    values = np.clip(values, axis.edges[0], top)
+    first = axis.n_values + axis.other
+    gaps = np.where(fine < axis.n_values, 0, np.where(fine == axis.n_fine - 1, 1, fine - first + 2)).astype(np.int16)
+    values[gaps > 0] = np.nan
+    return Numbers(column, values, gaps, digits if column.kind != "datetime" else None)
+
+
+def _level(axis: Axis, column: Column, fine: IntArray, dtype: pl.DataType) -> Coded:
+    other = (OTHER if dtype == pl.String else None,) if axis.other else ()
+    levels: tuple[Level | None, ...] = (*axis.levels, *other, *[None] * (axis.n_fine - axis.n_values - axis.other))
+    return Codes(column, fine.astype(np.int32), levels)
