@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import subprocess
@@ -140,6 +141,7 @@ def lines_of(path: Path) -> list[bytes]:
 
 CORRUPTIONS = {
     "a figure changed": lambda lines: [lines[0], lines[1].replace(b'"rho": 0.0', b'"rho": 0.1'), *lines[2:]],
+    "a figure of the last line changed": lambda lines: [*lines[:-1], lines[-1].replace(b'"rho": 0.01', b'"rho": 0.001')],
     "the budget raised": lambda lines: [lines[0].replace(b'"epsilon": 5.0', b'"epsilon": 50.0'), *lines[1:]],
     "a line left out": lambda lines: [lines[0], *lines[2:]],
     "two lines exchanged": lambda lines: [lines[0], lines[2], lines[1]],
@@ -170,15 +172,15 @@ def test_a_forged_event_with_a_new_chain_is_still_found(path: Path, table: Path)
     lines = lines_of(path)
     last = json.loads(lines[-1])
     last["events"][0]["noise"] *= 2
-    lines[-1] = json.dumps(last).encode() + b"\n"
+    del last["hash"]
+    body = json.dumps(last, ensure_ascii=False).encode()[:-1]
+    lines[-1] = body + b', "hash": "' + hashlib.sha256(body).hexdigest().encode() + b'"}\n'
     path.write_bytes(b"".join(lines))
     with pytest.raises(BadInput, match="does not say what it must"):
         ledger_file.read(path)
 
 
 def test_no_cell_value_and_no_bare_fingerprint_stand_in_it(path: Path, table: Path) -> None:
-    import hashlib
-
     reserve(path, table, 1.0)
     text = path.read_text()
     assert hashlib.sha256(table.read_bytes()).hexdigest() not in text

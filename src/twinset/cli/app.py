@@ -1,4 +1,4 @@
-"""The command line: init, split, release, audit, compare, report, plugins, demo. Talk on stderr, results on stdout.
+"""The command line: init, split, release, audit, compare, report, ledger, plugins, demo. Talk on stderr, results on stdout.
 
 Exit codes: 0 released (or done), 1 refused by the policy, 2 bad input, 3 budget spent, 130 interrupted.
 """
@@ -14,6 +14,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from twinset.cli.ledger import app as ledger
 from twinset.errors import OutputProblem, TwinsetError
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(ledger)
 
 Out = Annotated[Path, typer.Option("-o", "--out", help="folder to write; must not exist yet")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace the folder if it exists")]

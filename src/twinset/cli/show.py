@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.box import Box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -155,6 +156,13 @@ def _console() -> Console:
 def _plain(console: Console) -> bool:
     """Whether the terminal may not know our signs."""
     return not (console.encoding or "").lower().startswith("utf")
+
+
+def plain_box(console: Console) -> Box:
+    """Lines of a table that the terminal can draw."""
+    from rich import box
+
+    return box.ASCII if _plain(console) else box.SIMPLE_HEAD
 
 
 def _known(console: Console, text: str) -> str:

@@ -1,4 +1,7 @@
-"""A file of JSON lines that can only grow: each line carries the SHA-256 of the one before, under a lock, synced to disk."""
+"""A file of JSON lines that can only grow: each line carries its own SHA-256 and that of the one before, under a lock, synced to disk.
+
+The chain finds accidents and careless edits. Whoever recomputes it from the edit on is found by a certificate, which remembers a hash.
+"""
 
 from __future__ import annotations
 
@@ -14,27 +17,31 @@ from typing import Any
 
 from twinset.errors import BadInput
 
+MARK = b', "hash": "'  # ends a line: the SHA-256 of what stands before it
 
-def entries(text: bytes, path: Path) -> tuple[list[Mapping[str, Any]], str]:
-    """The lines as JSON objects, each checked against the hash of the one before, and the hash of the last.
+
+def entries(text: bytes, path: Path) -> list[Mapping[str, Any]]:
+    """The lines as JSON objects, each checked against its own hash and that of the one before; at least one.
 
     Raises BadInput where the chain is broken, cut or unreadable.
     """
     lines = text.split(b"\n")
     if lines.pop() or not lines:
         raise corrupted(path, "it ends in the middle of a line" if lines else "it holds no complete line")
-    before, found = "", []
+    found: list[Mapping[str, Any]] = []
     for number, line in enumerate(lines, start=1):
+        body, _, end = line.rpartition(MARK)
         try:
             entry = json.loads(line)
-            chained = entry["before"] == before
+            chained, whole = entry["before"] == (found[-1]["hash"] if found else ""), entry["hash"] == _hash(body)
         except (ValueError, KeyError, TypeError):
             raise corrupted(path, f"line {number} cannot be read") from None
+        if not whole or len(end) != 66:
+            raise corrupted(path, f"line {number} was changed")
         if not chained:
             raise corrupted(path, f"line {number} does not follow from the line before it")
-        before = hashlib.sha256(line).hexdigest()
         found.append(entry)
-    return found, before
+    return found
 
 
 def create(path: Path, first: Mapping[str, Any]) -> None:
@@ -99,7 +106,7 @@ def content(file: int) -> bytes:
 
 def append(file: int, text: bytes, entry: Mapping[str, Any]) -> None:
     """One more line, chained and on the disk, or none."""
-    line = _line(hashlib.sha256(text[:-1].rsplit(b"\n", 1)[-1]).hexdigest(), entry)
+    line = _line(json.loads(text[:-1].rsplit(b"\n", 1)[-1])["hash"], entry)
     try:
         if os.write(file, line) != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -110,7 +117,12 @@ def append(file: int, text: bytes, entry: Mapping[str, Any]) -> None:
 
 
 def _line(before: str, entry: Mapping[str, Any]) -> bytes:
-    return json.dumps({"before": before, **entry}, allow_nan=False, ensure_ascii=False).encode() + b"\n"
+    body = json.dumps({"before": before, **entry}, allow_nan=False, ensure_ascii=False).encode()[:-1]
+    return body + MARK + _hash(body).encode() + b'"}\n'
+
+
+def _hash(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
 
 
 def corrupted(path: Path, why: str) -> BadInput:

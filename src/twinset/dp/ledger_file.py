@@ -1,6 +1,6 @@
 """The ledger that lasts: one append-only file per data set and patient unit, shared by every run on it.
 
-Lines of JSON, each with the SHA-256 of the line before, so that an edit anywhere is found. A run reserves all it may spend,
+Lines of JSON, each with its own SHA-256 and that of the line before. A run reserves all it may spend,
 under an exclusive lock and synced to disk, before its first look; when it has its model it settles with the events, and what
 it did not spend is free again. A run that dies in between has spent its reservation. No cell value ever stands here.
 """
@@ -8,6 +8,7 @@ it did not spend is free again. A run that dies in between has spent its reserva
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import secrets
 from collections.abc import Mapping, Sequence
@@ -85,6 +86,10 @@ class Book:
         """At the budget's delta, of all runs so far and of a further one that costs ``rho`` and ``delta``."""
         left = self.budget.delta - self.delta - delta
         return epsilon(self.rho + rho, left) if left > 0 else math.inf
+
+    def until(self, n: int) -> Book:
+        """The first ``n`` runs only, at what they cost by now."""
+        return replace(self, runs=self.runs[:n])
 
     @property
     def left_rho(self) -> float:
@@ -166,6 +171,33 @@ def read(path: Path) -> Book:
         raise BadInput("this is a folder, not a ledger", where=str(path), hint="give the .ledger.jsonl file") from None
 
 
+def check_table(book: Book, table: Path, path: Path) -> None:
+    """Raise BadInput unless the ledger belongs to this data file."""
+    _same(book, book.budget, table, path)
+
+
+def check_certificate(path: Path, certificate: Path) -> None:
+    """Raise BadInput unless the ledger holds the run that a certificate tells of, event for event.
+
+    Shows also what the chain alone cannot: lines cut off at the end after the certificate was made.
+    """
+    known = {e["hash"]: e for e in chain.entries(path.read_bytes(), path)}
+    try:
+        proof = json.loads(certificate.read_text(encoding="utf-8"))
+        head, told = proof["ledger_head"], [_look(e) for e in proof["events"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInput("no certificate can be read from here", where=certificate.name, hint="give a release's certificate.json") from None
+    entry = known.get(head)
+    if entry is None:
+        raise BadInput(
+            "the ledger does not hold the run of this certificate: it is another ledger, or its end was cut off",
+            where=path.name,
+            hint="restore the ledger from a backup; what is missing was spent",
+        )
+    if [_look(e) for e in entry.get("events", ())] != told:
+        raise BadInput("the certificate's events are not those of the ledger", where=certificate.name, hint="do not trust this certificate")
+
+
 def begin(table: Path, budget: Budget, asked: float) -> Book:
     """A ledger with no run in it, not yet written. Its budget is what was declared, else what the first run asks for."""
     salt = secrets.token_hex(16)
@@ -183,6 +215,10 @@ def fingerprint(table: Path, salt: str) -> str:
     except (FileNotFoundError, IsADirectoryError):
         raise BadInput("a ledger belongs to one data file, and there is none", where=table.name, hint="correct data.path in the study file") from None
     return digest.hexdigest()
+
+
+def _look(event: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(event[k] for k in ("name", "mechanism", "noise", "sensitivity", "rho"))
 
 
 def _same(book: Book, budget: Budget, table: Path, path: Path) -> None:
@@ -228,14 +264,14 @@ def _first_line(book: Book) -> dict[str, Any]:
 
 def _read(text: bytes, path: Path) -> Book:
     """Every line checked against the hash of the one before, and every sum made again."""
-    entries, head = chain.entries(text, path)
+    entries = chain.entries(text, path)
     try:
-        return _book(entries, head)
+        return _book(entries)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, BadInput):
         raise chain.corrupted(path, "a line does not say what it must") from None
 
 
-def _book(entries: Sequence[Mapping[str, Any]], head: str) -> Book:
+def _book(entries: Sequence[Mapping[str, Any]]) -> Book:
     first = entries[0]
     if first["entry"] != "ledger" or first["format"] != FORMAT:
         raise ValueError
@@ -253,7 +289,7 @@ def _book(entries: Sequence[Mapping[str, Any]], head: str) -> Book:
         if not all(c >= 0 for c in costs):
             raise ValueError
         runs.append(Run(len(runs) + 1, str(e["generator"]), costs[0], costs[1], costs[2], 0 if open_ else 1, not open_, str(e["at"])))
-    return Book(budget, str(first["salt"]), str(first["fingerprint"]), tuple(runs), head)
+    return Book(budget, str(first["salt"]), str(first["fingerprint"]), tuple(runs), str(entries[-1]["hash"]))
 
 
 def _settled(run: Run, entry: Mapping[str, Any]) -> Run:
