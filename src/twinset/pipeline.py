@@ -69,7 +69,7 @@ def release(study: Study, *, progress: Progress | None = None) -> Made:
     rules = declared_rules(study, train)
     endpoints = study.build_endpoints()
     generator = study.build_generator()
-    claim = begin(study, terms, train) if terms else None
+    claim = begin(study, terms, train, rules) if terms else None
     vault = claim.vault if claim else Vault(train, open_ledger(study))
     say(f"fitting {study.generator.name} to {len(train):,} rows")
     model = generator.fit(vault, stream(study.seed, "fit"))

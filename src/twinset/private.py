@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from twinset.audit.privacy.split import How, split
 from twinset.coding.history import bound_locally
 from twinset.core.cohort import Cohort
-from twinset.core.schema import Schema
+from twinset.core.contracts import Rule
+from twinset.core.schema import Column, Schema
 from twinset.dp import ledger_file
 from twinset.dp.accountant import rho_of
 from twinset.dp.ledger import Allowance, Ledger
@@ -19,9 +22,13 @@ from twinset.dp.vault import Vault
 from twinset.errors import BadInput, collect
 from twinset.release.certificate import Spent, certificate
 from twinset.release.terms import Privacy, beside
+from twinset.rules.language import RowRule
+from twinset.rules.tree import Follows
 from twinset.study import Study
 
 MEASURING = frozenset({"aim", "mst"})  # generators that only ever measure, and so need a budget
+CATEGORIES: dict[type, type[pl.DataType]] = {bool: pl.Boolean, int: pl.Int64, float: pl.Float64, str: pl.String}
+KINDS: dict[str, type[pl.DataType]] = {"number": pl.Float64, "integer": pl.Int64, "date": pl.Date}
 FOR_THRESHOLDS = 0.1  # of delta: what finding undeclared levels may use
 
 
@@ -69,13 +76,30 @@ def halves(study: Study, cohort: Cohort, terms: Privacy) -> tuple[Cohort, Cohort
             where="privacy.delta",
             hint="leave it at its default of 1e-9",
         )
-    bounded = bound_locally(cohort, study.data.per_patient, seed=study.holdout.seed)
+    bounded = bound_locally(typed(cohort), study.data.per_patient, seed=study.holdout.seed)
     how: How = "place" if terms.relation == "replace" else "coins"
     return split(bounded, fraction=study.holdout.fraction, seed=study.holdout.seed, how=how)
 
 
-def begin(study: Study, terms: Privacy, train: Cohort) -> Claim:
-    """The vault of a private run. Raises BudgetExhausted or BadInput where the ledger would refuse it; nothing is written yet."""
+def typed(cohort: Cohort) -> Cohort:
+    """Every column stored as the study declares it: by its kind, a category as its listed levels are (as text where none are listed).
+
+    How a file happens to store a column can hang on one odd row; what leaves may not.
+    """
+    return Cohort(
+        cohort.frame.with_columns(cohort.frame[c.name].cast(_dtype(c, cohort.frame[c.name].dtype), strict=False) for c in cohort.schema), cohort.schema
+    )
+
+
+def _dtype(column: Column, found: pl.DataType) -> pl.DataType | type[pl.DataType]:
+    if column.kind == "category":
+        kinds = {type(level) for level in column.levels}
+        return CATEGORIES.get(kinds.pop(), pl.String) if len(kinds) == 1 else pl.Float64 if kinds == {int, float} else pl.String
+    return found if column.kind in ("text", "datetime") or not column.synthesised else KINDS[column.kind]
+
+
+def begin(study: Study, terms: Privacy, train: Cohort, rules: Sequence[Rule]) -> Claim:
+    """The vault of a private run; ``rules``: the public ones. Raises BudgetExhausted or BadInput where the ledger would refuse it; nothing is written yet."""
     path = terms.ledger_path(study.table, study.folder)
     allowed = allowance(study, terms, train)
     ledger_file.check(path, terms.terms(), allowed, table=study.table, asked=terms.epsilon)
@@ -85,7 +109,8 @@ def begin(study: Study, terms: Privacy, train: Cohort) -> Claim:
         numbers.append(ledger_file.reserve(path, terms.terms(), allowed, table=study.table, generator=study.generator.name, asked=terms.epsilon))
 
     ledger = Ledger(unit=terms.unit, budget_rho=allowed.rho, first=first)
-    return Claim(study, terms, allowed, path, Vault(Cohort(train.frame, declared(train.schema)), ledger, allowed), numbers)
+    spelt = [r for r in rules if not (isinstance(r, RowRule) and isinstance(r.node, Follows) and not r.node.table)]
+    return Claim(study, terms, allowed, path, Vault(Cohort(train.frame, declared(train.schema)), ledger, allowed, rules=spelt), numbers)
 
 
 def allowance(study: Study, terms: Privacy, train: Cohort) -> Allowance:
