@@ -49,6 +49,11 @@ def whole(column: Column) -> bool:
     return column.kind in ("integer", "date")
 
 
+def single(column: Column) -> bool:
+    """Whether every value between the declared bounds has a cell of its own on the grid."""
+    return whole(column) and math.ceil(float(column.high or 0.0)) - math.floor(float(column.low or 0.0)) < WHOLE
+
+
 def grid(column: Column) -> FloatArray:
     """The public first grid between the declared bounds: even cells and powers of two, 0 (many patients' dose, count or gain) on its own."""
     assert column.low is not None
@@ -56,7 +61,7 @@ def grid(column: Column) -> FloatArray:
     low, high = float(column.low), float(column.high)
     if whole(column):
         low, high = math.floor(low), math.ceil(high)
-        if high - low < WHOLE:
+        if single(column):
             return np.arange(low, high + 2)
         edges = np.concatenate([np.linspace(low, high + 1, GRID + 1), _powers(1.0, max(abs(low), abs(high))), [0.0, 1.0]])
         edges = np.unique(np.ceil(edges))

@@ -82,7 +82,7 @@ class Vault:
         self._check_patients()
         levels = [c for c in columns if not c.numeric and not self._listed(c)]
         unbounded = [c for c in columns if c.numeric and not _bounded(c)]
-        binned = [c for c in columns if c.numeric and not (_bounded(c) and len(discover.grid(c)) <= discover.WHOLE + 1)]
+        binned = [c for c in columns if c.numeric and not (_bounded(c) and discover.single(c))]
         looks = len(levels) + len(unbounded) + 2 * len(binned)
         if not rho > 0 and (levels or unbounded):
             discover.refuse([c.name for c in (*levels, *unbounded)])
@@ -234,3 +234,7 @@ class Vault:
         least = discover.threshold(per_patient=self._per_patient, sigma=sigma, delta=delta)
         found: tuple[Level, ...] = tuple(counted[column.name].filter(pl.Series(noisy > least)).to_list())
         return discover.level_axis(replace(column, origin="noisy"), found, other=True)
+
+
+def _bounded(column: Column) -> bool:
+    return column.low is not None and column.high is not None and column.origin == "public"

@@ -10,6 +10,7 @@ FloatArray = np.ndarray
 IntArray = np.ndarray
 
 THIN = 3.0  # a value cell of fewer noisy patients than so many sigma joins others
+MOST = 24  # modelled cells of a number: more are joined into about equal shares
 ABSENT = 2.0  # a missing cell of fewer is taken for noise: never drawn
 
 
@@ -28,7 +29,8 @@ def coarsen(axis: Axis, counts: FloatArray, *, sigma: float) -> Axis:
     values = np.flatnonzero(~missing)
     group = np.zeros(axis.size, dtype=np.int64)
     ordered = axis.column.numeric or axis.column.ordered
-    group[values] = _runs(counts[values], THIN * sigma) if ordered else _rare(counts[values], THIN * sigma)
+    least = max(THIN * sigma, counts[values].sum() / MOST if len(values) > MOST else 0.0)
+    group[values] = _runs(counts[values], least) if ordered else _rare(counts[values], THIN * sigma)
     n = int(group[values].max()) + 1 if len(values) else 0
     for cell in np.flatnonzero(missing & ~absent):
         group[cell] = n
