@@ -6,7 +6,7 @@ The generator only ever holds measurements: its bill is finite, and ``twinset re
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from twinset.errors import BadInput
 from twinset.generators.marginals.aim import Fitting, Limits, Workload, aim, workload
 from twinset.generators.marginals.coarse import coarsen
 from twinset.generators.marginals.draw import draw
+from twinset.generators.marginals.graph import cells
 from twinset.generators.marginals.model import TreeModel
 from twinset.generators.marginals.mst import mst
 from twinset.generators.marginals.zeros import impossible
@@ -40,7 +41,8 @@ class AIM:
 
     ``focus``: columns whose pairs count ``focus_weight`` times (default: roles outcome, event, arm and time); ``max_cells``: the model's size limit
     (8 bytes a cell, and about as much again for maps; a table too wide for it keeps fewer pairs, and says so in its events); ``rounds``: of selection, 0 = 8 a column;
-    ``domain_share``, ``one_way_share``: of the budget for finding undeclared bounds and levels, and for the one-way counts.
+    ``domain_share``, ``one_way_share``, ``always_share``: of the budget for finding undeclared bounds and levels, for the one-way counts, and for the tables in ``always``,
+    which are measured before any is chosen (default: time x event x arm, where the roles name them: the table that a survival endpoint lives in).
     Source: McKenna, Mullins, Sheldon and Miklau, VLDB 2022.
     """
 
@@ -50,6 +52,8 @@ class AIM:
     rounds: int = 0
     domain_share: float = 0.15
     one_way_share: float = 0.25
+    always: tuple[tuple[str, ...], ...] | None = None
+    always_share: float = 0.1
     strength: float = 0.003
     sweeps: int = 8
 
@@ -115,15 +119,37 @@ def _fit(settings: AIM | MST, source: Source, spend: Spend) -> MarginalsModel:
         group = np.zeros(old.size, dtype=np.int64)
         group[old.cell_of] = new.cell_of
         fitting.add((i,), np.bincount(group, weights=counts[old.name], minlength=new.size), sigma)
+    if isinstance(settings, AIM):
+        _measure_always(settings, source, fitting, coarse, rho=settings.always_share * rho)
     work = _workload(settings, coarse)
     tree = spend(source, fitting, work, rho=source.remaining) if d > 1 else fitting.refit(thorough=True)
     measured = tuple((tuple(coarse.names[a] for a in c), math.sqrt(v)) for c, v in fitting.combined.cliques.items())
     return MarginalsModel(tree, coarse, source.schema.synthesised, source.dtypes, max(1, round(tree.total)), measured, fitting)
 
 
+def _measure_always(settings: AIM, source: Source, fitting: Fitting, domain: Domain, *, rho: float) -> None:
+    """The tables that are wanted whatever the others show; those too large for the model's limit are left to selection."""
+    if settings.always is None:
+        named = [[c.name for c in domain.schema.with_role(role)] for role in ("time", "event", "arm")]
+        tables = [(t, e, *arm) for t in named[0] for e in named[1][:1] for arm in ([(a,) for a in named[2]] or [()])]
+    else:
+        tables = [tuple(t) for t in settings.always]
+        _known([n for t in tables for n in t], domain, "always")
+    cliques = [tuple(sorted(domain.names.index(n) for n in t)) for t in tables]
+    fitting_in = [c for c in dict.fromkeys(cliques) if cells(c, domain.sizes) <= settings.max_cells / 4]
+    for clique in fitting_in:
+        sigma = source.sensitivity * math.sqrt(len(fitting_in) / (2 * rho))
+        counts = source.marginal([domain.names[a] for a in clique], sigma=sigma).counts
+        fitting.add(clique, counts.astype(np.float64), sigma)
+
+
+def _known(names: Sequence[str], domain: Domain, setting: str) -> None:
+    unknown = [n for n in names if n not in domain.names]
+    if unknown:
+        raise BadInput(f"`{setting}` names a column that is not synthesised: " + ", ".join(f"`{n}`" for n in unknown), hint="name columns as in the study file")
+
+
 def _workload(settings: AIM | MST, domain: Domain) -> Workload:
     focus = settings.focus if settings.focus is not None else tuple(c.name for c in domain.schema if c.role in FOCUS)
-    unknown = [name for name in focus if name not in domain.names]
-    if unknown:
-        raise BadInput("`focus` names a column that is not synthesised: " + ", ".join(f"`{n}`" for n in unknown), hint="name columns as in the study file")
+    _known(focus, domain, "focus")
     return workload(domain.names, domain.sizes, [settings.focus_weight if n in focus else 1.0 for n in domain.names])
