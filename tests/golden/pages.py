@@ -340,6 +340,33 @@ def private() -> Page:
     return replace(passing(), generator="aim", ledger={"unit": "patient", "rho": 0.0025, "events": events})
 
 
+def certified() -> Page:
+    """A private release with its certificate, of a weak epsilon."""
+    events = [
+        {"name": "age", "mechanism": "discrete-gaussian", "noise": 2.0, "sensitivity": 1.0, "rho": 0.125},
+        {"name": "<b>arms</b>: levels", "mechanism": "threshold", "noise": 2.0, "sensitivity": 1.0, "rho": 0.125, "delta": 1e-10},
+        {"name": "which marginal", "mechanism": "noisy-max", "noise": 2.0, "sensitivity": 1.0, "rho": 0.125},
+    ]
+    certificate = {
+        "unit": "patient",
+        "relation": "add-remove",
+        "per_patient": 3,
+        "epsilon": 12.0,
+        "delta": 1e-9,
+        "rho": 0.4,
+        "spent": {"rho": 0.375, "delta": 1e-10},
+        "attacker": {"advantage": 0.61, "guess": 0.805, "says": "right at most 80.5 % of the time"},
+        "events": events,
+        "public": [{"what": "bounds", "where": name, "declared_by": "the study file"} for name in ("age", "weight")],
+        "not_covered": ["how long the computation took"],
+        "warnings": ["epsilon = 12 is above 10: a weak promise"],
+        "budget": 20.0,
+        "ledger_head": "0" * 64,
+        "versions": {"twinset": "0.1.0"},
+    }
+    return replace(passing(), generator="aim", ledger={"unit": "patient", "rho": 0.375, "events": events}, certificate=certificate)
+
+
 def wide() -> Page:
     """170 columns, a dozen analyses, a trade of long names."""
     many = tuple(
@@ -396,6 +423,7 @@ PAGES = {
     "no-holdout": no_holdout,
     "no-endpoints": no_endpoints,
     "private": private,
+    "certified": certified,
     "wide": wide,
     "unicode": unicode,
 }

@@ -201,6 +201,14 @@ def test_the_ledger_is_told_in_words() -> None:
     assert "no mathematical guarantee" not in RENDERED["private"]
 
 
+def test_a_certificate_is_told_in_full() -> None:
+    html = RENDERED["certified"]
+    for said in ("ε = 12.0 at δ = 1e-9", "at most 3 rows each", "80.5 %", "is above 10", "How long the computation took", "age, weight", "3 looks in order"):
+        assert said in html, said
+    assert "<b>arms</b>" not in html
+    assert "No differential privacy is claimed" not in html
+
+
 def test_what_was_not_measured_is_told_with_its_reason() -> None:
     html = RENDERED["no-holdout"]
     part = html[html.index("Not measured</h3>") :]

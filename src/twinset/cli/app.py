@@ -187,7 +187,7 @@ def report(folder: Annotated[Path, typer.Argument(help="a folder that `release` 
     from twinset.report.page import render
 
     page = read_page(folder / "custodian" / "page.json")
-    with new_file(folder / "custodian" / "report.html") as temporary:
+    with new_file(folder / "custodian" / "report.html", overwrite=True) as temporary:
         temporary.write_text(render(page), encoding="utf-8", newline="\n")
     _say(f"wrote {folder}/custodian/report.html")
 

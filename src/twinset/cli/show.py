@@ -65,6 +65,11 @@ def show_result(page: Page, out: Path | None = None, console: Console | None = N
         _bullet(console, f"would settle it: {line}", "·", style="dim")
     console.print()
     _print(console, Text(f"  {count(page.n_train, 'patient')} in, {count(page.n_synthetic, 'synthetic row')} out, {page.n_holdout:,} held out"))
+    if page.certificate is not None:
+        told = page.certificate
+        _bullet(console, f"epsilon = {told['epsilon']:g} at delta = {told['delta']:g} for each {told['unit']}: {sentence(told['attacker']['says'])}", "·")
+        for line in told["warnings"]:
+            _bullet(console, sentence(line), "!", style="yellow")
     console.print()
     for part in _lines(page, console):
         console.print(part)

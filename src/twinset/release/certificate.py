@@ -132,8 +132,8 @@ def _event(event: Event) -> dict[str, Any]:
 
 def _attacker(gain: float) -> str:
     return (
-        f"Somebody who knows everything about a patient except whether he is in the data, and tosses a fair coin otherwise, is right at most "
-        f"{_up(guess(gain)):.1%} of the time from this release; 50 % is guessing. Whatever the attack, its true-positive rate exceeds its false-positive rate by at most {_up(gain):.3f}."
+        f"Somebody who knows everything except whether one patient is in the data, and starts from a fair coin, is right at most "
+        f"{100 * _up(guess(gain)):.1f} % of the time from this release; 50 % is guessing. Whatever the attack, its true-positive rate exceeds its false-positive rate by at most {_up(gain):.3f}."
     )
 
 

@@ -12,6 +12,7 @@ from twinset.report import analyses, compare, sections, words
 from twinset.report.cards import cards
 from twinset.report.material import Page
 from twinset.report.privacy import promise
+from twinset.report.proof import proof
 from twinset.report.svg import symbol
 
 __all__ = ["Page", "render", "render_compare"]
@@ -42,6 +43,7 @@ def render(page: Page) -> str:
         "rules": held,
         "quiet": quiet,
         "promise": promise(page),
+        "proof": proof(page),
     }
     return _environment().get_template("report.html").render(content)
 
