@@ -6,6 +6,7 @@ out, and no float on the way can betray them. The package is imported when first
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -53,9 +54,17 @@ def noisy_max(scores: np.ndarray, *, sensitivity: int, epsilon: float) -> int:
 
 
 def _opendp() -> Any:
+    """The parts of OpenDP that are used; its ``prelude`` would load its data-frame and learning extras too, 170 MB of them."""
     try:
-        import opendp.prelude as opendp
+        from opendp import domains, measurements, measures, metrics, mod
     except ImportError as e:
         raise BadInput("noisy measurements need OpenDP, which is not installed", hint="pip install 'twinset[private]'") from e
-    opendp.enable_features("contrib")
-    return opendp
+    mod.enable_features("contrib")
+    return SimpleNamespace(
+        m=measurements,
+        vector_domain=domains.vector_domain,
+        atom_domain=domains.atom_domain,
+        l2_distance=metrics.l2_distance,
+        linf_distance=metrics.linf_distance,
+        zero_concentrated_divergence=measures.zero_concentrated_divergence,
+    )

@@ -43,33 +43,44 @@ def _meet(model: TreeModel, c: int, sides: list[_Side], places: list[IntArray], 
     home = tuple(a for a in model.tree.cliques[c] if a not in above)
     for i, a in enumerate(home):
         for b in home[i:]:
-            _fill(out, places[a], places[b], _joint(model, c, (a,), (b,)))
+            _fill(out, places[a], places[b], np.diag(_table(model, c, (a,))) if a == b else _table(model, c, (a, b)))
     own = np.concatenate([places[a] for a in home])
-    cells, up = [own], [np.vstack([_joint(model, c, (a,), above) for a in home])]
+    cells, up = [own], [np.vstack([_table(model, c, (a, *above)).reshape(model.sizes[a], -1) for a in home])]
     for i, side in enumerate(sides):
-        _fill(out, side.cells, own, side.given @ np.hstack([_joint(model, c, side.separator, (a,)) for a in home]))
+        _fill(out, side.cells, own, np.hstack([_carry(model, c, side, (a,)) for a in home]))
         for other in sides[:i]:
-            _fill(out, side.cells, other.cells, side.given @ _joint(model, c, side.separator, other.separator) @ other.given.T)
+            _fill(out, side.cells, other.cells, _carry(model, c, side, other.separator) @ other.given.T)
         cells.append(side.cells)
-        up.append(side.given @ _joint(model, c, side.separator, above))
-    mass = _joint(model, c, (), above)[0]
+        up.append(_carry(model, c, side, above))
+    mass = _table(model, c, above).ravel()
     given = np.vstack(up) * np.divide(1.0, mass, out=np.zeros_like(mass), where=mass > 0)
     return _Side(np.concatenate(cells), given, above)
 
 
-def _joint(model: TreeModel, c: int, left: Clique, right: Clique) -> FloatArray:
-    """Expected counts of the joint cells of ``left`` x those of ``right``, both inside clique ``c``; they may share attributes."""
+def _table(model: TreeModel, c: int, attributes: Clique) -> FloatArray:
+    """Expected counts of attributes inside clique ``c``, axes in the order given."""
     clique = model.tree.cliques[c]
-    both = tuple(sorted({*left, *right}))
-    table = model.table(c).sum(axis=tuple(i for i, a in enumerate(clique) if a not in both))
-    rows, columns = (np.prod([model.sizes[a] for a in side], dtype=np.int64) for side in (left, right))
-    if not set(left) & set(right):
-        return table.transpose([both.index(a) for a in (*left, *right)]).reshape(rows, columns)
-    out = np.zeros((rows, columns))
-    grid = np.indices(table.shape).reshape(len(both), -1)
-    i, j = (np.ravel_multi_index([grid[both.index(a)] for a in side], [model.sizes[a] for a in side]) for side in (left, right))
-    out[i, j] = table.ravel()
-    return out
+    table = model.table(c).sum(axis=tuple(i for i, a in enumerate(clique) if a not in attributes))
+    left = [a for a in clique if a in attributes]
+    return table.transpose([left.index(a) for a in attributes])
+
+
+def _carry(model: TreeModel, c: int, side: _Side, to: Clique) -> FloatArray:
+    """Expected counts of a side's cells x the joint cells of ``to``, through clique ``c``: ``given`` times the table of separator x ``to``.
+
+    Attributes in both are a diagonal of that table, so the product is taken for each of their values apart and never holds it whole.
+    """
+    both = tuple(a for a in side.separator if a in to)
+    near, far = (tuple(a for a in side_ if a not in both) for side_ in (side.separator, to))
+    n = len(side.cells)
+    sizes = {name: int(np.prod([model.sizes[a] for a in name], dtype=np.int64)) for name in (both, near, far)}
+    table = _table(model, c, (*both, *near, *far)).reshape(sizes[both], sizes[near], sizes[far])
+    given = side.given.reshape(n, *(model.sizes[a] for a in side.separator))
+    given = given.transpose([1 + side.separator.index(a) for a in both] + [0] + [1 + side.separator.index(a) for a in near])
+    carried = np.matmul(given.reshape(sizes[both], n, sizes[near]), table)
+    carried = carried.reshape(*(model.sizes[a] for a in both), n, *(model.sizes[a] for a in far))
+    order = (*both, -1, *far)
+    return carried.transpose([order.index(-1)] + [order.index(a) for a in to]).reshape(n, -1)
 
 
 def _fill(out: FloatArray, rows: IntArray, columns: IntArray, block: FloatArray) -> None:
