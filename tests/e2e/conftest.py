@@ -49,6 +49,11 @@ def table(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def people() -> pl.DataFrame:
+    return hospital()
+
+
+@pytest.fixture
 def twinset(tmp_path: Path) -> Run:
     """Runs ``twinset ARGS`` in ``tmp_path``; gives code, stdout, stderr."""
 

@@ -36,6 +36,8 @@ class Combined:
             residual = _centred(counts.sum(axis=axes))
             weight = 1.0 / (sigma**2 * lost)
             before = self.weight.get(part, 0.0)
+            if math.isinf(before):
+                continue  # known exactly: nothing noisy adds to it
             self.weight[part] = before + weight
             self.part[part] = residual if not before else (self.part[part] * before + residual * weight) / (before + weight)
 
