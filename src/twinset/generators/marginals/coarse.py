@@ -11,7 +11,7 @@ IntArray = np.ndarray
 
 THIN = 3.0  # a value cell of fewer noisy patients than so many sigma joins others
 MOST = 24  # modelled cells of a number: more are joined into about equal shares
-ABSENT = 2.0  # a missing cell of fewer is taken for noise: never drawn
+ABSENT = 3.0  # a missing cell of fewer is taken for noise: never drawn
 
 
 def coarsen(axis: Axis, counts: FloatArray, *, sigma: float) -> Axis:
