@@ -53,6 +53,15 @@ seed = 0
 # What the release must show before it may leave.
 [policy]
 name = "external researchers, v1"
+
+# Differential privacy: with this section and a generator that only measures (aim, mst), nobody can tell from the release whether
+# one patient was in the table, up to epsilon (1 is strong, 5 usual, above 10 weak); what is spent is kept in a ledger beside the table.
+# Bounds, levels and rules above count as known only with origin = "public"; the rest is found privately and paid for, private rules are refused.
+# [privacy]
+# epsilon = 1
+# unit = {unit}   # whom the promise is made to: the patient column, or "row"
+# relation = "add-remove"   # or "replace", where the number of patients is public
+# budget = 5   # the epsilon of all releases of this table together; set once
 """
 
 
@@ -89,7 +98,7 @@ def draft(  # noqa: PLR0913
         COLUMNS + "\n".join(_column(c, frame[c.name], reading) for c in schema),
         _rules(frame, schema),
         _endpoints(frame, schema),
-        TAIL,
+        TAIL.replace("{unit}", toml(schema.unit or "row")),
     ]
     return "\n".join(part for part in parts if part)
 
