@@ -40,13 +40,14 @@ def verify(
 
     A chain does not show lines cut off at its end, nor a whole chain made anew. A certificate remembers where the ledger ended: give one.
     """
-    from twinset.dp.ledger_file import check_certificate, check_table, read
+    from twinset.dp.ledger_file import check_table, read
+    from twinset.release.certificate import compare
 
     book = read(path)
     if table is not None:
         check_table(book, table, path)
     if certificate is not None:
-        check_certificate(path, certificate)
+        compare(certificate, path)
     said = f"{len(book.runs)} run(s), epsilon = {_figure(book.epsilon(), up=True)} of {book.total:g} at delta = {book.budget.delta:g}"
     print(f"{path.name}: the chain and every sum hold; {said}")
 

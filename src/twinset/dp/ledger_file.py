@@ -8,7 +8,6 @@ it did not spend is free again. A run that dies in between has spent its reserva
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import secrets
 from collections.abc import Mapping, Sequence
@@ -176,28 +175,6 @@ def check_table(book: Book, table: Path, path: Path) -> None:
     _same(book, book.budget, table, path)
 
 
-def check_certificate(path: Path, certificate: Path) -> None:
-    """Raise BadInput unless the ledger holds the run that a certificate tells of, event for event.
-
-    Shows also what the chain alone cannot: lines cut off at the end after the certificate was made.
-    """
-    known = {e["hash"]: e for e in chain.entries(path.read_bytes(), path)}
-    try:
-        proof = json.loads(certificate.read_text(encoding="utf-8"))
-        head, told = proof["ledger_head"], [_look(e) for e in proof["events"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise BadInput("no certificate can be read from here", where=certificate.name, hint="give a release's certificate.json") from None
-    entry = known.get(head)
-    if entry is None:
-        raise BadInput(
-            "the ledger does not hold the run of this certificate: it is another ledger, or its end was cut off",
-            where=path.name,
-            hint="restore the ledger from a backup; what is missing was spent",
-        )
-    if [_look(e) for e in entry.get("events", ())] != told:
-        raise BadInput("the certificate's events are not those of the ledger", where=certificate.name, hint="do not trust this certificate")
-
-
 def begin(table: Path, budget: Budget, asked: float) -> Book:
     """A ledger with no run in it, not yet written. Its budget is what was declared, else what the first run asks for."""
     salt = secrets.token_hex(16)
@@ -215,10 +192,6 @@ def fingerprint(table: Path, salt: str) -> str:
     except (FileNotFoundError, IsADirectoryError):
         raise BadInput("a ledger belongs to one data file, and there is none", where=table.name, hint="correct data.path in the study file") from None
     return digest.hexdigest()
-
-
-def _look(event: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(event[k] for k in ("name", "mechanism", "noise", "sensitivity", "rho"))
 
 
 def _same(book: Book, budget: Budget, table: Path, path: Path) -> None:

@@ -5,16 +5,20 @@ It travels with the release, so it holds nothing but the study's declarations, a
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from twinset.core.schema import Schema
 from twinset.dp.accountant import advantage, guess
+from twinset.dp.chain import entries
 from twinset.dp.events import Event
 from twinset.dp.ledger import Allowance
+from twinset.errors import BadInput
 from twinset.release.terms import Privacy
 
 LIBRARIES = ("twinset", "opendp", "numpy", "polars", "numba", "scipy")
@@ -65,6 +69,32 @@ def certificate(spent: Spent) -> dict[str, Any]:
         "ledger_head": spent.head,
         "versions": versions(),
     }
+
+
+def compare(certificate: Path, ledger: Path) -> None:
+    """Raise BadInput unless the ledger holds the run that a certificate tells of, event for event.
+
+    Shows also what the chain alone cannot: lines cut off at the end after the certificate was made.
+    """
+    known = {e["hash"]: e for e in entries(ledger.read_bytes(), ledger)}
+    try:
+        proof = json.loads(certificate.read_text(encoding="utf-8"))
+        head, told = proof["ledger_head"], [_look(e) for e in proof["events"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInput("no certificate can be read from here", where=certificate.name, hint="give a release's certificate.json") from None
+    entry = known.get(head)
+    if entry is None:
+        raise BadInput(
+            "the ledger does not hold the run of this certificate: it is another ledger, or its end was cut off",
+            where=ledger.name,
+            hint="restore the ledger from a backup; what is missing was spent",
+        )
+    if [_look(e) for e in entry.get("events", ())] != told:
+        raise BadInput("the certificate's events are not those of the ledger", where=certificate.name, hint="do not trust this certificate")
+
+
+def _look(event: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(event[k] for k in ("name", "mechanism", "noise", "sensitivity", "rho"))
 
 
 def public(spent: Spent) -> list[dict[str, str]]:
