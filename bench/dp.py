@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -27,7 +28,6 @@ import numpy as np
 import polars as pl
 
 from bench import runs
-from bench.evaluate import evaluate
 from bench.tables import DATA, cohort, load
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import Model
@@ -141,6 +141,8 @@ def scales(codes: np.ndarray) -> Mapping[str, np.ndarray]:
 
 
 def run_mixed(seeds: int, names: Sequence[str]) -> str:
+    from bench.evaluate import evaluate  # pandas and learners: not to be counted in a speed run's memory
+
     rows: list[list[Any]] = []
     for table_name, (how, make), name in itertools.product(("adult", "actg175"), (("paid for", undeclared), ("declared", declared)), names):
         task = load(table_name)
@@ -166,10 +168,7 @@ def run_mixed(seeds: int, names: Sequence[str]) -> str:
 
 def inside(name: str, table: str, epsilon: float) -> dict[str, float]:
     """One run in a fresh process: reading is not counted."""
-    if table == "adult_binned":
-        patients = binned()
-    else:
-        patients = declared(cohort(pl.read_parquet(DATA / f"{table}.parquet")))
+    patients = binned() if table == "adult_binned" else declared(cohort(pl.read_parquet(DATA / f"{table}.parquet")))
     before = runs.peak_mb()
     start = runs.cpu_seconds()
     model, ledger = fit(name, patients, epsilon, seed=0)
@@ -188,8 +187,7 @@ def run_speed(repeats: int, names: Sequence[str]) -> str:
         rows.append([name, table, epsilon, statistics.median(cpu), f"{min(cpu):.2f} to {max(cpu):.2f}", statistics.median(f["peak_mb"] for f in found), 1.0])
         print(rows[-1], flush=True)
     ours = {r[0]: r[3] for r in rows if r[1] == "adult_binned"}
-    for spec in ("dpmm_mst",):
-        rows.append(_peer(spec, "adult_binned", ours["mst"]))
+    rows.append(_peer("dpmm_mst", "adult_binned", ours["mst"]))
     runs.save("dp-speed", rows)
     note = f"Fit and sample, δ = 1e-9, one thread, medians of {repeats}, each in a fresh process after compilation. OpenDP is loaded inside the fit."
     return f"{note}\n\n{runs.table(['generator', 'table', 'ε', 'CPU-s', 'range', 'peak MB', 'times ours'], rows)}"
@@ -205,10 +203,9 @@ def _peer(spec: str, table: str, ours: float) -> list[Any]:
 
 
 def fresh(name: str, table: str, epsilon: float) -> dict[str, float]:
-    command = [sys.executable, "-m", "bench.dp", "inside", name, table, str(epsilon)]
-    env = {k: "1" for k in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS")}
-    import os
 
+    command = [sys.executable, "-m", "bench.dp", "inside", name, table, str(epsilon)]
+    env = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS"), "1")
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **env})
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 

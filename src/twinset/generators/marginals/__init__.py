@@ -16,7 +16,7 @@ from twinset.coding.discretise import rows
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import Source
 from twinset.core.domain import Domain
-from twinset.core.schema import Schema
+from twinset.core.schema import Role, Schema
 from twinset.core.seeds import Rng
 from twinset.errors import BadInput
 from twinset.generators.marginals.aim import Fitting, Limits, Workload, aim, workload
@@ -27,6 +27,7 @@ from twinset.generators.marginals.model import TreeModel
 from twinset.generators.marginals.mst import mst
 from twinset.generators.marginals.zeros import impossible
 
+ROLES: tuple[Role, ...] = ("time", "event", "arm")  # of a survival endpoint
 FOCUS = ("outcome", "event", "arm", "time")
 Spend = Callable[..., TreeModel]
 
@@ -130,8 +131,8 @@ def _fit(settings: AIM | MST, source: Source, spend: Spend) -> MarginalsModel:
 def _measure_always(settings: AIM, source: Source, fitting: Fitting, domain: Domain, *, rho: float) -> None:
     """The tables that are wanted whatever the others show; those too large for the model's limit are left to selection."""
     if settings.always is None:
-        named = [[c.name for c in domain.schema.with_role(role)] for role in ("time", "event", "arm")]
-        tables = [(t, e, *arm) for t in named[0] for e in named[1][:1] for arm in ([(a,) for a in named[2]] or [()])]
+        times, events, arms = ([c.name for c in domain.schema.with_role(role)] for role in ROLES)
+        tables: list[tuple[str, ...]] = [(t, e, a) for t in times for e in events[:1] for a in arms] or [(t, e) for t in times for e in events[:1]]
     else:
         tables = [tuple(t) for t in settings.always]
         _known([n for t in tables for n in t], domain, "always")

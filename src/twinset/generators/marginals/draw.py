@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from twinset.core.seeds import Rng
-from twinset.generators.marginals.model import IntArray, TreeModel, index_map
+from twinset.generators.marginals.model import FloatArray, IntArray, TreeModel
 
 
 def draw(model: TreeModel, n: int, rng: Rng) -> IntArray:
@@ -33,7 +33,7 @@ def draw(model: TreeModel, n: int, rng: Rng) -> IntArray:
 
 
 @numba.njit(cache=True, nogil=True)
-def _deal(weights, group, order, offset):
+def _deal(weights: FloatArray, group: IntArray, order: IntArray, offset: FloatArray) -> IntArray:
     """A cell for every row: within each group, rows in ``order`` take the cells at equally spaced points of the cumulative weights."""
     n_groups, width = weights.shape
     size = np.zeros(n_groups + 1, dtype=np.int64)

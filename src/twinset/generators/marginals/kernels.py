@@ -11,11 +11,13 @@ import math
 import numba
 import numpy as np
 
+FloatArray = np.ndarray
+IntArray = np.ndarray
 TINY = 1e-300
 
 
 @numba.njit(cache=True, nogil=True)
-def project(belief, begin, n, maps, where, out, base, width):  # noqa: PLR0913
+def project(belief: FloatArray, begin: int, n: int, maps: IntArray, where: int, out: FloatArray, base: int, width: int) -> None:  # noqa: PLR0913
     """Sum a clique's cells into a smaller table."""
     for k in range(width):
         out[base + k] = 0.0
@@ -24,14 +26,14 @@ def project(belief, begin, n, maps, where, out, base, width):  # noqa: PLR0913
 
 
 @numba.njit(cache=True, nogil=True)
-def scale(belief, begin, n, maps, where, ratio):  # noqa: PLR0913
+def scale(belief: FloatArray, begin: int, n: int, maps: IntArray, where: int, ratio: FloatArray) -> None:
     """Multiply a clique's cells by a smaller table."""
     for i in range(n):
         belief[begin + i] *= ratio[maps[where + i]]
 
 
 @numba.njit(cache=True, nogil=True)
-def omega(z):
+def omega(z: float) -> float:
     """Wright's omega: the w > 0 with w + log w = z, to about 1e-12 (two steps of Fritsch, Shafer and Crowley, CACM 1973)."""
     if z > 1.0:
         w = z - math.log(z)
@@ -50,7 +52,7 @@ def omega(z):
 
 
 @numba.njit(cache=True, nogil=True)
-def pull(mean, base, width, target, potential, first, soft, ratio):  # noqa: PLR0913
+def pull(mean: FloatArray, base: int, width: int, target: FloatArray, potential: FloatArray, first: int, soft: float, ratio: FloatArray) -> None:  # noqa: PLR0913
     """Move a measured table towards what was measured; gives the factors in ``ratio``.
 
     Each cell's new potential l solves b exp(l) + soft l = target, where b is the expected count without its own potential:
@@ -75,7 +77,20 @@ def pull(mean, base, width, target, potential, first, soft, ratio):  # noqa: PLR
 
 
 @numba.njit(cache=True, nogil=True)
-def send(belief, maps, sep, ratio, c_start, c_n, c_map, o_start, o_n, o_map, s_start, s_n):  # noqa: PLR0913
+def send(
+    belief: FloatArray,
+    maps: IntArray,
+    sep: FloatArray,
+    ratio: FloatArray,
+    c_start: int,
+    c_n: int,
+    c_map: int,
+    o_start: int,
+    o_n: int,
+    o_map: int,
+    s_start: int,
+    s_n: int,
+) -> None:
     """A message from one clique to its neighbour across their separator (Hugin; 0 / 0 = 0)."""
     for k in range(s_n):
         ratio[k] = 0.0
@@ -91,7 +106,20 @@ def send(belief, maps, sep, ratio, c_start, c_n, c_map, o_start, o_n, o_map, s_s
 
 
 @numba.njit(cache=True, nogil=True)
-def sweep(belief, sep, maps, cliques, tour, measured, of_clique, target, potential, soft, mean, ratio):  # noqa: PLR0913
+def sweep(
+    belief: FloatArray,
+    sep: FloatArray,
+    maps: IntArray,
+    cliques: IntArray,
+    tour: IntArray,
+    measured: IntArray,
+    of_clique: IntArray,
+    target: FloatArray,
+    potential: FloatArray,
+    soft: FloatArray,
+    mean: FloatArray,
+    ratio: FloatArray,
+) -> None:
     """One tour of the tree: at each clique its measurements pull, then it tells the next one.
 
     ``cliques`` int64 (n, 7): start, cells, parent, map to the separator above, the parent's map to it, separator start, separator cells.
@@ -111,7 +139,7 @@ def sweep(belief, sep, maps, cliques, tour, measured, of_clique, target, potenti
 
 
 @numba.njit(cache=True, nogil=True)
-def move(belief, sep, maps, cliques, ratio, c, o):  # noqa: PLR0913
+def move(belief: FloatArray, sep: FloatArray, maps: IntArray, cliques: IntArray, ratio: FloatArray, c: int, o: int) -> None:  # noqa: PLR0913
     """A message from clique ``c`` to its neighbour ``o``, whichever is the parent."""
     if cliques[c, 2] == o:  # up
         send(belief, maps, sep, ratio, cliques[c, 0], cliques[c, 1], cliques[c, 3], cliques[o, 0], cliques[o, 1], cliques[c, 4], cliques[c, 5], cliques[c, 6])
@@ -120,7 +148,7 @@ def move(belief, sep, maps, cliques, ratio, c, o):  # noqa: PLR0913
 
 
 @numba.njit(cache=True, nogil=True)
-def calibrate(belief, sep, maps, cliques, ratio, total):  # noqa: PLR0913
+def calibrate(belief: FloatArray, sep: FloatArray, maps: IntArray, cliques: IntArray, ratio: FloatArray, total: float) -> None:
     """Collect to the root and distribute from it, so that every table is the model's own marginal of ``total`` patients."""
     for k in range(len(sep)):
         sep[k] = 1.0
@@ -139,7 +167,7 @@ def calibrate(belief, sep, maps, cliques, ratio, total):  # noqa: PLR0913
 
 
 @numba.njit(cache=True, nogil=True)
-def rescale(belief, begin, n):
+def rescale(belief: FloatArray, begin: int, n: int) -> None:
     """Divide a table by its largest cell: only proportions matter before calibration."""
     most = 0.0
     for i in range(n):
@@ -150,21 +178,21 @@ def rescale(belief, begin, n):
 
 
 @numba.njit(cache=True, nogil=True)
-def descend(belief, sep, maps, cliques, ratio):
+def descend(belief: FloatArray, sep: FloatArray, maps: IntArray, cliques: IntArray, ratio: FloatArray) -> None:
     """Messages from the root down: after a tour that ended at the root, this makes every table agree."""
     for c in range(1, len(cliques)):
         move(belief, sep, maps, cliques, ratio, cliques[c, 2], c)
 
 
 @numba.njit(cache=True, nogil=True)
-def multiply(belief, begin, n, maps, where, potential, first):  # noqa: PLR0913
+def multiply(belief: FloatArray, begin: int, n: int, maps: IntArray, where: int, potential: FloatArray, first: int) -> None:  # noqa: PLR0913
     """Add a measurement's potentials (logarithms) to a clique's table of logarithms."""
     for i in range(n):
         belief[begin + i] += potential[first + maps[where + i]]
 
 
 @numba.njit(cache=True, nogil=True)
-def exponentiate(belief, begin, n):
+def exponentiate(belief: FloatArray, begin: int, n: int) -> None:
     """From logarithms to proportions, the largest 1."""
     most = -np.inf
     for i in range(n):

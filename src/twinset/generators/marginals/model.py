@@ -51,7 +51,7 @@ class TreeModel:
         if c < 0:
             return None
         clique = self.tree.cliques[c]
-        return self.table(c).sum(axis=tuple(i for i, a in enumerate(clique) if a not in attributes))
+        return np.asarray(self.table(c).sum(axis=tuple(i for i, a in enumerate(clique) if a not in attributes)))
 
     @property
     def total(self) -> float:
@@ -97,17 +97,14 @@ def fit(  # noqa: PLR0913
     kernels.calibrate(belief, sep, flat.maps, flat.cliques, ratio, total)
     before = potential.copy()
     for _ in range(sweeps if flat.targets else 0):
-        kernels.sweep(
-            belief, sep, flat.maps, flat.cliques, flat.tour, flat.measured, flat.of_clique, flat.goal, potential, flat.soft, mean, ratio
-        )
+        kernels.sweep(belief, sep, flat.maps, flat.cliques, flat.tour, flat.measured, flat.of_clique, flat.goal, potential, flat.soft, mean, ratio)
         if np.abs(potential - before).mean() < tolerance:
             break
         before[:] = potential
     kernels.descend(belief, sep, flat.maps, flat.cliques, ratio)
     belief *= total / belief[: flat.start[1]].sum()
     kept = {
-        t.clique: potential[flat.measured[j, 1] : flat.measured[j, 1] + flat.measured[j, 2]].reshape(t.counts.shape).copy()
-        for j, t in enumerate(flat.targets)
+        t.clique: potential[flat.measured[j, 1] : flat.measured[j, 1] + flat.measured[j, 2]].reshape(t.counts.shape).copy() for j, t in enumerate(flat.targets)
     }
     return TreeModel(tree, tuple(sizes), belief, flat.start, kept)
 

@@ -62,7 +62,7 @@ def _table(model: TreeModel, c: int, attributes: Clique) -> FloatArray:
     clique = model.tree.cliques[c]
     table = model.table(c).sum(axis=tuple(i for i, a in enumerate(clique) if a not in attributes))
     left = [a for a in clique if a in attributes]
-    return table.transpose([left.index(a) for a in attributes])
+    return np.asarray(table.transpose([left.index(a) for a in attributes]))
 
 
 def _carry(model: TreeModel, c: int, side: _Side, to: Clique) -> FloatArray:
@@ -80,7 +80,7 @@ def _carry(model: TreeModel, c: int, side: _Side, to: Clique) -> FloatArray:
     carried = np.matmul(given.reshape(sizes[both], n, sizes[near]), table)
     carried = carried.reshape(*(model.sizes[a] for a in both), n, *(model.sizes[a] for a in far))
     order = (*both, -1, *far)
-    return carried.transpose([order.index(-1)] + [order.index(a) for a in to]).reshape(n, -1)
+    return np.asarray(carried.transpose([order.index(-1)] + [order.index(a) for a in to]).reshape(n, -1))
 
 
 def _fill(out: FloatArray, rows: IntArray, columns: IntArray, block: FloatArray) -> None:
