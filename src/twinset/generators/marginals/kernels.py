@@ -77,7 +77,7 @@ def pull(mean: FloatArray, base: int, width: int, target: FloatArray, potential:
 
 
 @numba.njit(cache=True, nogil=True)
-def send(
+def send(  # noqa: PLR0913
     belief: FloatArray,
     maps: IntArray,
     sep: FloatArray,
@@ -106,7 +106,7 @@ def send(
 
 
 @numba.njit(cache=True, nogil=True)
-def sweep(
+def sweep(  # noqa: PLR0913
     belief: FloatArray,
     sep: FloatArray,
     maps: IntArray,
