@@ -86,7 +86,8 @@ class MST:
 class MarginalsModel:
     """A fitted graphical model with its domain. Made of noisy measurements only: it may be kept and drawn from again at no cost.
 
-    ``measured``: the marginals and the standard deviation of the noise on each of their cells, for whoever analyses the copies.
+    ``measured``: the marginals and the standard deviation of the noise on each of their cells, for whoever analyses the copies;
+    ``first``: the cells (of each axis' fine cells) that the one-way counts were taken on, before thin ones were joined, and ``first_sigma`` their noise.
     """
 
     tree: TreeModel
@@ -96,6 +97,8 @@ class MarginalsModel:
     n_rows: int
     measured: tuple[tuple[tuple[str, ...], float], ...]
     fitting: Fitting
+    first: tuple[np.ndarray, ...]
+    first_sigma: float
 
     def sample(self, n: int, rng: Rng) -> Cohort:
         return rows(draw(self.tree, n, rng), self.domain, self.schema, self.dtypes, rng)
@@ -125,7 +128,8 @@ def _fit(settings: AIM | MST, source: Source, spend: Spend) -> MarginalsModel:
     work = _workload(settings, coarse)
     tree = spend(source, fitting, work, rho=source.remaining) if d > 1 else fitting.refit(thorough=True)
     measured = tuple((tuple(coarse.names[a] for a in c), math.sqrt(v)) for c, v in fitting.combined.cliques.items())
-    return MarginalsModel(tree, coarse, source.schema.synthesised, source.dtypes, max(1, round(tree.total)), measured, fitting)
+    n_rows, first = max(1, round(tree.total)), tuple(a.cell_of for a in domain)
+    return MarginalsModel(tree, coarse, source.schema.synthesised, source.dtypes, n_rows, measured, fitting, first, sigma)
 
 
 def _measure_always(settings: AIM, source: Source, fitting: Fitting, domain: Domain, *, rho: float) -> None:
