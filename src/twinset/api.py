@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     import polars as pl
 
-    from twinset.core.contracts import Generator
+    from twinset.core.cohort import Cohort
+    from twinset.core.contracts import Generator, Model
     from twinset.core.finding import Finding
     from twinset.core.schema import Schema
+    from twinset.core.seeds import Rng
     from twinset.release.folder import Made
     from twinset.release.gate import Verdict
     from twinset.report.page import Page
@@ -21,41 +23,95 @@ if TYPE_CHECKING:
 Frame = TypeVar("Frame")
 
 
-def synthesize(frame: Frame, generator: str = "trees", *, n: int | None = None, seed: int | None = None, settings: dict[str, Any] | None = None) -> Frame:
+def synthesize(  # noqa: PLR0913
+    frame: Frame,
+    generator: str = "trees",
+    *,
+    epsilon: float | None = None,
+    delta: float = 1e-9,
+    unit: str = "row",
+    study: Study | str | Path | None = None,
+    n: int | None = None,
+    seed: int | None = None,
+    settings: dict[str, Any] | None = None,
+) -> Frame:
     """A synthetic table of the caller's kind (polars, pandas or Arrow), ``n`` rows (default: as many as given).
 
-    Direct identifiers and free text are left out; a warning counts them. The generator sees every row: nothing here is
-    differentially private, nothing was audited, no rule was enforced. To share data, use :func:`release`.
-    ``settings`` are the generator's (``{"leaf": 10}``). ``seed=None`` draws one from the operating system.
+    Direct identifiers and free text are left out; a warning counts them. Nothing is audited and no rule is enforced. To share
+    data, use :func:`release`. ``settings`` are the generator's (``{"leaf": 10}``). ``seed=None`` draws one from the operating system.
 
-    Raises BadInput for an unknown generator or setting, and for a table that cannot be used.
+    Without ``epsilon`` the generator sees every row and nothing here is differentially private. With it (``aim``, ``mst``) this one
+    table is, at (``epsilon``, ``delta``), for each ``unit`` (``"row"``, or the patient column, of which the study's ``per_patient``
+    rows are used, else one); by default a noisy number of rows is drawn. The domain and rules that a ``study`` declares public are
+    free; without one, columns are what they are stored as, and everything else is found within ``epsilon``. No ledger is kept:
+    calls add up, and adding them up is yours to do.
+
+    Raises BadInput for an unknown generator or setting, and for a table that cannot be used; BudgetExhausted where a generator
+    that needs the rows is given an ``epsilon``.
     """
     import secrets
     import warnings
 
     from twinset.core.cohort import Cohort
     from twinset.core.seeds import stream
-    from twinset.dp.ledger import Ledger
-    from twinset.dp.vault import Vault
     from twinset.errors import BadInput
     from twinset.generators import GENERATORS
     from twinset.io.frames import back, to_polars
-    from twinset.io.infer import infer_schema
     from twinset.study import build
 
     if n is not None and n < 1:
         raise BadInput("`n` must be at least 1", where="synthesize", hint="leave it out for as many rows as given")
     table = to_polars(frame)
-    schema = infer_schema(table)
-    left_out = len(schema) - len(schema.synthesised)
+    loaded = load_study(study) if isinstance(study, str | Path) else study
+    schema = _schema(table, loaded, unit, private=epsilon is not None)
+    left_out = len(schema) - len(schema.synthesised) - bool(schema.unit)
     if not len(schema.synthesised) or not table.height:
         raise BadInput("there is nothing to synthesise", where="synthesize", hint="every column is an identifier or free text, or there are no rows")
     if left_out:
         warnings.warn(f"{left_out} column(s) recognised as identifiers or free text were left out", stacklevel=2)
     seed = secrets.randbits(63) if seed is None else seed
-    model = build(GENERATORS, generator, settings or {}, section="synthesize").fit(Vault(Cohort(table, schema), Ledger()), stream(seed, "fit"))
-    made: Frame = back(model.sample(table.height if n is None else n, stream(seed, "sample", 1)).frame, frame)
+    cohort = Cohort(table.select(schema.names), schema)
+    made_by = build(GENERATORS, generator, settings or {}, section="synthesize")
+    model, rows = _fit(made_by, cohort, loaded, (epsilon, delta, unit), stream(seed, "fit"))
+    made: Frame = back(model.sample(rows if n is None else n, stream(seed, "sample", 1)).frame, frame)
     return made
+
+
+def _schema(table: pl.DataFrame, study: Study | None, unit: str, *, private: bool) -> Schema:
+    """The study's schema; else, where privacy is promised, what the columns are stored as; else what the rows suggest."""
+    from twinset.io.infer import infer_schema
+    from twinset.private import stored_as
+    from twinset.study import check_table
+
+    if study is not None:
+        check_table(table.columns, study.schema_of_columns())
+        return study.schema_of_columns()
+    return stored_as(table, "" if unit == "row" else unit) if private else infer_schema(table)
+
+
+def _fit(generator: Generator, cohort: Cohort, study: Study | None, promise: tuple[float | None, float, str], rng: Rng) -> tuple[Model, int]:
+    """The model, and how many rows to draw where the caller does not say."""
+    from pydantic import ValidationError
+
+    from twinset.dp.ledger import Ledger
+    from twinset.dp.vault import Vault
+    from twinset.errors import BadInput
+    from twinset.private import fit_once, public_rules
+    from twinset.release.terms import Privacy
+
+    epsilon, delta, unit = promise
+    if epsilon is None:
+        return generator.fit(Vault(cohort, Ledger(), None), rng), len(cohort)
+    if unit != (cohort.schema.unit or "row"):
+        raise BadInput("`unit` is not the study's unit", where="synthesize", hint='name the patient column of the study, or say "row"')
+    try:
+        terms = Privacy(epsilon=epsilon, delta=delta, unit=unit)
+    except ValidationError:
+        raise BadInput("`epsilon` must be above 0, and `delta` between 0 and 1", where="synthesize", hint="for example epsilon=1.0, delta=1e-9") from None
+    per_patient = (study.data.per_patient if study else 0) or 1
+    rules = public_rules(study, cohort.schema) if study else ()
+    model = fit_once(generator, cohort, terms, per_patient=per_patient, rules=rules, rng=rng)
+    return model, max(1, getattr(model, "n_rows", 1))
 
 
 def load_study(path: str | Path, *overrides: str) -> Study:

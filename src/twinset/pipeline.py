@@ -28,7 +28,7 @@ from twinset.dp.ledger import Ledger
 from twinset.dp.vault import Vault
 from twinset.errors import BadInput, SchemaMismatch, TableUnreadable, collect
 from twinset.io.read import read_table
-from twinset.private import begin, declared, demand, finish, halves, open_ledger
+from twinset.private import begin, demand, finish, halves, open_ledger, public_rules
 from twinset.release.folder import Made
 from twinset.release.gate import Verdict, judge
 from twinset.release.terms import Privacy
@@ -176,10 +176,10 @@ def declared_rules(study: Study, train: Cohort) -> tuple[Rule, ...]:
 
     Where privacy is promised nothing is learnt from train, and only public ranges are rules.
     """
+    if study.privacy is not None:
+        return public_rules(study, train.schema)
     schema = train.schema.synthesised
     parsed = [parse(r.rule, schema, name=r.name or f"R{i}") for i, r in enumerate(study.rules, start=1)]
-    if study.privacy is not None:
-        return (*parsed, *schema_rules(declared(schema)))
     return (*learn(parsed, train.synthesised), *schema_rules(schema))
 
 

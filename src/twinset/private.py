@@ -13,16 +13,18 @@ import polars as pl
 from twinset.audit.privacy.split import How, split
 from twinset.coding.history import bound_locally
 from twinset.core.cohort import Cohort
-from twinset.core.contracts import Rule
-from twinset.core.schema import Column, Schema
+from twinset.core.contracts import Generator, Model, Rule
+from twinset.core.schema import Column, Kind, Level, Schema
+from twinset.core.seeds import Rng
 from twinset.dp import ledger_file
 from twinset.dp.accountant import rho_of
 from twinset.dp.ledger import Allowance, Ledger
 from twinset.dp.vault import Vault
-from twinset.errors import BadInput, collect
+from twinset.errors import BadInput, SchemaMismatch, collect
 from twinset.release.certificate import Spent, certificate
 from twinset.release.terms import Privacy, beside
-from twinset.rules.language import RowRule
+from twinset.rules.language import RowRule, parse
+from twinset.rules.ranges import schema_rules
 from twinset.rules.tree import Follows
 from twinset.study import Study
 
@@ -71,12 +73,10 @@ def demand(study: Study) -> Privacy | None:
 def halves(study: Study, cohort: Cohort, terms: Privacy) -> tuple[Cohort, Cohort]:
     """Train and hold-out such that one patient more or less (or exchanged) moves nobody else. Raises BadInput where delta is too large."""
     if terms.delta * len(np.unique(cohort.units())) >= 1:
-        raise BadInput(
-            "delta is not below one over the number of patients: the promise could fail for somebody",
-            where="privacy.delta",
-            hint="leave it at its default of 1e-9",
-        )
-    bounded = bound_locally(typed(cohort), study.data.per_patient, seed=study.holdout.seed)
+        raise _large_delta()
+    stored = typed(cohort)
+    _check_levels(cohort, stored)
+    bounded = bound_locally(stored, study.data.per_patient, seed=study.holdout.seed)
     how: How = "place" if terms.relation == "replace" else "coins"
     return split(bounded, fraction=study.holdout.fraction, seed=study.holdout.seed, how=how)
 
@@ -101,7 +101,7 @@ def _dtype(column: Column, found: pl.DataType) -> pl.DataType | type[pl.DataType
 def begin(study: Study, terms: Privacy, train: Cohort, rules: Sequence[Rule]) -> Claim:
     """The vault of a private run; ``rules``: the public ones. Raises BudgetExhausted or BadInput where the ledger would refuse it; nothing is written yet."""
     path = terms.ledger_path(study.table, study.folder)
-    allowed = allowance(study, terms, train)
+    allowed = allowance(terms, train, study.data.per_patient)
     ledger_file.check(path, terms.terms(), allowed, table=study.table, asked=terms.epsilon)
     numbers: list[int] = []
 
@@ -109,15 +109,28 @@ def begin(study: Study, terms: Privacy, train: Cohort, rules: Sequence[Rule]) ->
         numbers.append(ledger_file.reserve(path, terms.terms(), allowed, table=study.table, generator=study.generator.name, asked=terms.epsilon))
 
     ledger = Ledger(unit=terms.unit, budget_rho=allowed.rho, first=first)
-    spelt = [r for r in rules if not (isinstance(r, RowRule) and isinstance(r.node, Follows) and not r.node.table)]
-    return Claim(study, terms, allowed, path, Vault(Cohort(train.frame, declared(train.schema)), ledger, allowed, rules=spelt), numbers)
+    return Claim(study, terms, allowed, path, Vault(Cohort(train.frame, declared(train.schema)), ledger, allowed, rules=_spelt(rules)), numbers)
 
 
-def allowance(study: Study, terms: Privacy, train: Cohort) -> Allowance:
+def fit_once(generator: Generator, cohort: Cohort, terms: Privacy, *, per_patient: int, rules: Sequence[Rule], rng: Rng) -> Model:
+    """A private model of a table in memory, within ``terms``, with no ledger file: what it cost is nowhere written down.
+
+    Raises BudgetExhausted where the generator asks for the rows, BadInput where the table cannot be used on these terms.
+    """
+    if terms.delta * len(np.unique(cohort.units())) >= 1:
+        raise _large_delta()
+    stored = typed(cohort)
+    _check_levels(cohort, stored)
+    bounded = bound_locally(stored, per_patient, seed=0)
+    vault = Vault(Cohort(bounded.frame, declared(bounded.schema)), Ledger(unit=terms.unit), allowance(terms, bounded, per_patient), rules=_spelt(rules))
+    return generator.fit(vault, rng)
+
+
+def allowance(terms: Privacy, train: Cohort, per_patient: int) -> Allowance:
     """What the run may spend: epsilon as rho, a tenth of delta kept for thresholds where something is to be found."""
     found = any(c.origin != "public" for c in train.schema.synthesised)
     delta = FOR_THRESHOLDS * terms.delta if found else 0.0
-    per_patient = 1 if terms.unit == "row" else study.data.per_patient
+    per_patient = 1 if terms.unit == "row" else per_patient
     n_public = len(train) if terms.relation == "replace" and per_patient == 1 else None
     return Allowance(rho_of(terms.epsilon, terms.delta - delta), delta, terms.relation, per_patient, n_public)
 
@@ -126,6 +139,31 @@ def declared(schema: Schema) -> Schema:
     """The schema without anything that was read from the rows: what is not public is not even in the vault's hands."""
     kept = tuple(c if c.origin == "public" else replace(c, low=None, high=None, levels=(), missing_codes=(), decimals=None, origin="private") for c in schema)
     return replace(schema, columns=kept)
+
+
+def public_rules(study: Study, schema: Schema) -> tuple[Rule, ...]:
+    """The rules that the study marks public, and its public ranges."""
+    whole = schema.synthesised
+    parsed = [parse(r.rule, whole, name=r.name or f"R{i}") for i, r in enumerate(study.rules, start=1) if r.origin == "public"]
+    return (*parsed, *schema_rules(declared(whole)))
+
+
+def stored_as(table: pl.DataFrame, unit: str = "") -> Schema:
+    """A schema that says only how the columns are stored: numbers, whole numbers, dates, else categories. Nothing in it is read from the rows."""
+    if unit and unit not in table.columns:
+        raise SchemaMismatch("the table has no such patient column", where="unit", hint='name a column of the table, or say "row"')
+
+    def kind(dtype: pl.DataType) -> Kind:
+        if dtype.is_integer():
+            return "integer"
+        if dtype.is_numeric():
+            return "number"
+        return "date" if dtype == pl.Date else "datetime" if dtype == pl.Datetime else "category"
+
+    both: tuple[Level, ...] = (False, True)
+    flags = {name for name, dtype in table.schema.items() if dtype == pl.Boolean}
+    columns = (Column(n, "category", levels=both, origin="public") if n in flags else Column(n, kind(t)) for n, t in table.schema.items())
+    return Schema(tuple(columns), unit=unit)
 
 
 def finish(claim: Claim) -> dict[str, Any]:
@@ -149,6 +187,33 @@ def open_ledger(study: Study) -> Ledger:
             ledger_file.revealed(path, table=study.table, generator=study.generator.name, why=why)
 
     return Ledger(unit=study.data.unit, first=first)
+
+
+def _large_delta() -> BadInput:
+    return BadInput(
+        "delta is not below one over the number of patients: the promise could fail for somebody",
+        where="privacy.delta",
+        hint="leave it at its default of 1e-9",
+    )
+
+
+def _spelt(rules: Sequence[Rule]) -> list[Rule]:
+    """The rules that say all they need themselves: not ``follows`` without a table, which would be learnt from rows."""
+    return [r for r in rules if not (isinstance(r, RowRule) and isinstance(r.node, Follows) and not r.node.table)]
+
+
+def _check_levels(cohort: Cohort, stored: Cohort) -> None:
+    """Raise SchemaMismatch, before anything is spent, where a column holds what its declaration has no place for."""
+    problems = []
+    for column in cohort.schema.synthesised:
+        lost = stored[column.name].null_count() > cohort[column.name].null_count()
+        listed = column.kind == "category" and column.levels and column.origin == "public"
+        if lost or (listed and set(stored[column.name].drop_nulls().unique().to_list()) - set(column.levels)):
+            problems.append(f"column `{column.name}` holds levels that were not declared")
+    if problems:
+        raise SchemaMismatch(
+            collect(problems), where="columns", hint="declare every level, recode the column, or remove its levels to have them found within the budget"
+        )
 
 
 def _check_unit(study: Study, terms: Privacy) -> None:

@@ -45,6 +45,9 @@ type = "category"
 role = "event"
 levels = [0, 1]
 origin = "public"
+[policy]
+name = "none: five columns of 400 people repeat by chance"
+checks = []
 [[rules]]
 name = "adult"
 rule = "age >= 18"
