@@ -31,6 +31,7 @@ from twinset.study import Study
 MEASURING = frozenset({"aim", "mst"})  # generators that only ever measure, and so need a budget
 CATEGORIES: dict[type, type[pl.DataType]] = {bool: pl.Boolean, int: pl.Int64, float: pl.Float64, str: pl.String}
 KINDS: dict[str, type[pl.DataType]] = {"number": pl.Float64, "integer": pl.Int64, "date": pl.Date}
+MOSTLY_ALONE = 0.9  # an identifier with fewer different values than this share of its rows repeats people
 FOR_THRESHOLDS = 0.1  # of delta: what finding undeclared levels may use
 
 
@@ -76,6 +77,7 @@ def halves(study: Study, cohort: Cohort, terms: Privacy) -> tuple[Cohort, Cohort
         raise _large_delta()
     stored = typed(cohort)
     _check_levels(cohort, stored)
+    _check_repeats(stored, terms)
     bounded = bound_locally(stored, study.data.per_patient, seed=study.holdout.seed)
     how: How = "place" if terms.relation == "replace" else "coins"
     return split(bounded, fraction=study.holdout.fraction, seed=study.holdout.seed, how=how)
@@ -214,6 +216,22 @@ def _check_levels(cohort: Cohort, stored: Cohort) -> None:
         raise SchemaMismatch(
             collect(problems), where="columns", hint="declare every level, recode the column, or remove its levels to have them found within the budget"
         )
+
+
+def _check_repeats(cohort: Cohort, terms: Privacy) -> None:
+    """Raise BadInput where rows are promised to and a column that identifies people says that they have several."""
+    if cohort.schema.unit:
+        return
+    for column in cohort.schema.with_role("identifier"):
+        known = cohort[column.name].drop_nulls()
+        if len(known) > 1 and known.n_unique() < MOSTLY_ALONE * len(known):
+            most = int(known.value_counts(name="rows")["rows"].max())  # type: ignore[arg-type]
+            raise BadInput(
+                f"column `{column.name}` identifies people, and up to {most} rows share one: epsilon = {terms.epsilon:g} a row is "
+                f"epsilon = {terms.epsilon:g} x {most} = {terms.epsilon * most:g} for such a person",
+                where="privacy.unit",
+                hint=f'set data.unit and privacy.unit to "{column.name}" and data.per_patient to a bound; if it names no person, take its role away and set type = "text"',
+            )
 
 
 def _check_unit(study: Study, terms: Privacy) -> None:

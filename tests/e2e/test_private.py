@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,11 +182,13 @@ REFUSED: dict[str, tuple[dict, list[str], str]] = {
     "delta 1/n": ({}, ["privacy.delta=0.0026"], r"not below one over the number of patients"),
     "no unit": ({"privacy": "[privacy]\nepsilon = 5\n"}, [], r"privacy\.unit` is missing.*no default"),
     "row of a patient table": ({"unit": 'unit = "name"\nper_patient = 7'}, [], r"epsilon = 5 x 7 = 35"),
+    "row of people who repeat": ({"rows": 3}, [], r"`name` identifies people, and up to 3 rows share one.*epsilon = 5 x 3 = 15"),
     "row without a cap": ({"unit": 'unit = "name"'}, [], r"nothing bounds"),
     "patients without a cap": ({"unit": 'unit = "name"', "privacy": PRIVACY.replace('"row"', '"name"')}, [], r"nothing bounds the rows"),
     "another unit": ({"privacy": PRIVACY.replace('"row"', '"name"')}, [], r"disagree on who a patient is"),
     "mined rules": ({}, ['rules=[{rule="age <= 95", name="R9"}]'], r"R9.*a rule tells about every row"),
     "no bounds and no budget for them": ({"creatinine": "private"}, ["generator.domain_share=0"], r"creatinine"),
+    "a ledger that cannot be": ({}, ['privacy.ledger="no/such/folder/x.jsonl"'], r"cannot be written here"),
     "typo": ({}, ["privacy.epsilom=1"], r"did you mean `epsilon`"),
 }
 
@@ -252,3 +256,15 @@ def test_a_run_that_dies_after_its_first_look_has_spent_its_reservation(write: W
     monkeypatch.setattr(MST, "fit", real)
     with pytest.raises(BudgetExhausted):
         release(study)
+
+
+def test_a_killed_run_has_spent_its_reservation(write: Write, tmp_path: Path, twinset) -> None:
+    """SIGKILL as soon as the ledger exists: no handler of ours runs, and the budget is gone all the same."""
+    write()
+    run = subprocess.Popen([sys.executable, "-m", "twinset.cli.app", "release", "study.toml", "-o", "twin"], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    while run.poll() is None:
+        if (tmp_path / LEDGER).exists() and (tmp_path / LEDGER).read_bytes().count(b"\n") == 2:
+            run.kill()
+    run.wait()
+    assert twinset("ledger", "verify", LEDGER).returncode == 0
+    assert twinset("release", "study.toml", "-o", "twin2").returncode == 3

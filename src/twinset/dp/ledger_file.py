@@ -203,7 +203,11 @@ def _same(book: Book, budget: Budget, table: Path, path: Path) -> None:
             hint="give the data file that the ledger was begun with; for other patients name another file under privacy.ledger",
         )
     mine, theirs = asdict(budget), asdict(book.budget)
-    odd = [f"{k} is {theirs[k]} in the ledger and {mine[k]} in the study" for k in mine if mine[k] is not None and mine[k] != theirs[k]]
+    odd = [
+        f"{'budget' if k == 'epsilon' else k} is {theirs[k]} in the ledger and {mine[k]} in the study"
+        for k in mine
+        if mine[k] is not None and mine[k] != theirs[k]
+    ]
     if odd:
         raise BadInput(
             "the study and the ledger disagree: " + "; ".join(odd),
