@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import polars as pl
@@ -27,7 +28,7 @@ from twinset.generators.marginals.model import TreeModel
 from twinset.generators.marginals.mst import mst
 from twinset.generators.marginals.zeros import impossible
 
-ROLES: tuple[Role, ...] = ("time", "event", "arm")  # of a survival endpoint
+ROLES: tuple[Role, ...] = ("time", "event", "arm", "outcome")
 FOCUS = ("outcome", "event", "arm", "time")
 Spend = Callable[..., TreeModel]
 
@@ -43,7 +44,7 @@ class AIM:
     ``focus``: columns whose pairs count ``focus_weight`` times (default: roles outcome, event, arm and time); ``max_cells``: the model's size limit
     (8 bytes a cell, and about as much again for maps; a table too wide for it keeps fewer pairs, and says so in its events); ``rounds``: of selection, 0 = 8 a column;
     ``domain_share``, ``one_way_share``, ``always_share``: of the budget for finding undeclared bounds and levels, for the one-way counts, and for the tables in ``always``,
-    which are measured before any is chosen (default: time x event x arm, where the roles name them: the table that a survival endpoint lives in).
+    which are measured before any is chosen (default: the pairs among time, event, arm and outcome that endpoints are read from, where roles name them).
     Source: McKenna, Mullins, Sheldon and Miklau, VLDB 2022.
     """
 
@@ -54,7 +55,7 @@ class AIM:
     domain_share: float = 0.15
     one_way_share: float = 0.25
     always: tuple[tuple[str, ...], ...] | None = None
-    always_share: float = 0.1
+    always_share: float = 0.13
     strength: float = 0.003
     sweeps: int = 8
 
@@ -135,10 +136,9 @@ def _fit(settings: AIM | MST, source: Source, spend: Spend) -> MarginalsModel:
 def _measure_always(settings: AIM, source: Source, fitting: Fitting, domain: Domain, *, rho: float) -> None:
     """The tables that are wanted whatever the others show; those too large for the model's limit are left to selection."""
     if settings.always is None:
-        times, events, arms = ([c.name for c in domain.schema.with_role(role)] for role in ROLES)
-        tables: list[tuple[str, ...]] = [(t, e, a) for t in times for e in events[:1] for a in arms] or [(t, e) for t in times for e in events[:1]]
+        tables: tuple[tuple[str, ...], ...] = _endpoint_pairs(domain)
     else:
-        tables = [tuple(t) for t in settings.always]
+        tables = settings.always
         _known([n for t in tables for n in t], domain, "always")
     cliques = [tuple(sorted(domain.names.index(n) for n in t)) for t in tables]
     fitting_in = [c for c in dict.fromkeys(cliques) if cells(c, domain.sizes) <= settings.max_cells / 4]
@@ -146,6 +146,12 @@ def _measure_always(settings: AIM, source: Source, fitting: Fitting, domain: Dom
         sigma = source.sensitivity * math.sqrt(len(fitting_in) / (2 * rho))
         counts = source.marginal([domain.names[a] for a in clique], sigma=sigma).counts
         fitting.add(clique, counts.astype(np.float64), sigma)
+
+
+def _endpoint_pairs(domain: Domain) -> tuple[tuple[str, str], ...]:
+    """Time x event, time x arm, event x arm, outcome x arm: what survival and binary endpoints are read from."""
+    times, events, arms, outcomes = ([c.name for c in domain.schema.with_role(role)] for role in ROLES)
+    return (*product(times, events), *product(times, arms), *product(events, arms), *product(outcomes, arms))
 
 
 def _known(names: Sequence[str], domain: Domain, setting: str) -> None:
