@@ -51,7 +51,7 @@ class Bootstrap:
     fault: str = ""
 
     def fit(self, source: Source, rng: Rng) -> BootstrapModel:
-        rows = source._rows if self.fault == "unbilled" else source.reveal("bootstrap")  # type: ignore[attr-defined]
+        rows = source._rows.cohort() if self.fault == "unbilled" else source.reveal("bootstrap")  # type: ignore[attr-defined]
         if self.fault == "changes train":
             object.__setattr__(rows, "frame", rows.frame.with_columns(pl.col(rows.schema.names[0])).reverse())
         return BootstrapModel(rows.synthesised, self.fault, stream(0) if self.fault == "deaf" else None)

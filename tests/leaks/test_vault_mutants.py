@@ -60,7 +60,7 @@ class FreeReveal(Vault):
 
     def reveal(self, why: str) -> Cohort:
         self.ledger.bill(events.gaussian(why, sigma=1.0, sensitivity=1.0))
-        return self._rows
+        return self._rows.cohort()
 
 
 def price_is_right(make: Make) -> None:

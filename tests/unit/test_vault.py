@@ -10,7 +10,7 @@ import pytest
 
 from twinset.core.cohort import Cohort
 from twinset.core.schema import Column, Schema
-from twinset.dp.ledger import Ledger
+from twinset.dp.ledger import Allowance, Ledger
 from twinset.dp.vault import Vault
 from twinset.errors import BadInput, BudgetExhausted, SchemaMismatch
 
@@ -76,9 +76,13 @@ def test_levels_outside_the_declared_ones_are_refused_without_naming_them() -> N
 
 
 def test_many_rows_a_patient_are_refused() -> None:
-    cohort = Cohort(FRAME, replace(COHORT.schema, unit="age"))
+    ledger = Ledger()
     with pytest.raises(BadInput, match="one row per patient"):
-        Vault(cohort, Ledger()).marginal(["arm"], sigma=1.0)
+        Vault(Cohort(FRAME, replace(COHORT.schema, unit="site")), ledger).marginal(["arm"], sigma=1.0)
+    with pytest.raises(BadInput, match="more rows than the bound"):
+        Vault(Cohort(FRAME, replace(COHORT.schema, unit="site")), ledger, Allowance(1.0, per_patient=49)).discretise(rho=0.5)
+    assert not ledger.events
+    assert Vault(Cohort(FRAME, replace(COHORT.schema, unit="age")), ledger).marginal(["arm"], sigma=1.0).counts.shape == (4,)
 
 
 @pytest.mark.parametrize("sigma", [0.0, -1.0, float("nan"), float("inf")])
@@ -98,12 +102,49 @@ def test_the_budget_holds() -> None:
     assert len(ledger.events) == 1
 
 
-def test_what_is_not_built_says_so() -> None:
+PAIRS = (("arm", "sex"), ("arm",), ("sex",))
+
+
+def choose(vault: Vault, estimates: np.ndarray, *, epsilon: float = 50.0, allowed: tuple[bool, ...] = (True,) * 3) -> int:
+    return vault.choose(PAIRS, estimates, weights=np.ones(3), penalties=np.zeros(3), allowed=np.array(allowed), epsilon=epsilon)
+
+
+def truth() -> list[np.ndarray]:
     vault = Vault(COHORT, Ledger())
+    return [vault.marginal(names, sigma=SIGMA).counts.ravel().astype(float) for names in PAIRS]
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 2])
+def test_the_marginal_that_is_wrong_is_chosen(wrong: int) -> None:
+    """With much budget the worst is found; a place that may not win does not."""
+    tables = truth()
+    tables[wrong] = tables[wrong][::-1].copy()
+    ledger = Ledger()
+    vault = Vault(COHORT, ledger)
+    vault.marginal(["arm", "sex"], sigma=1.0)
+    assert choose(vault, np.concatenate(tables)) == wrong
+    assert choose(vault, np.concatenate(tables), allowed=tuple(i != wrong for i in range(3))) != wrong
+    assert [e.mechanism for e in ledger.events] == ["discrete-gaussian", "noisy-max", "noisy-max"]
+    assert ledger.events[1].rho == pytest.approx(50.0**2 / 8)
+
+
+def test_nothing_to_choose_from() -> None:
+    vault = Vault(COHORT, Ledger())
+    vault.marginal(["arm", "sex"], sigma=1.0)
+    with pytest.raises(BadInput, match="nothing to choose"):
+        choose(vault, np.concatenate(truth()), allowed=(False, False, False))
+
+
+def test_a_choice_beyond_the_allowance_is_refused() -> None:
+    vault = Vault(COHORT, Ledger(), Allowance(1.0))
+    vault.marginal(["arm", "sex"], sigma=1.0)
+    with pytest.raises(BudgetExhausted):
+        choose(vault, np.concatenate(truth()), epsilon=3.0)
+
+
+def test_training_is_not_built_and_says_so() -> None:
     with pytest.raises(BadInput, match="not available yet"):
-        vault.choose(lambda c: np.zeros(2), sensitivity=1.0, epsilon=1.0)
-    with pytest.raises(BadInput, match="not available yet"):
-        vault.train(lambda: None, clip=1.0, noise_multiplier=1.0, rate=0.1, steps=1)
+        Vault(COHORT, Ledger()).train(lambda: None, clip=1.0, noise_multiplier=1.0, rate=0.1, steps=1)
 
 
 def test_repr_is_silent() -> None:

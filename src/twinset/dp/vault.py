@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from twinset.coding.discretise import cells, fine_cells
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import BoolArray, FloatArray, Measurement, Rule
 from twinset.core.domain import Axis, Domain
 from twinset.core.schema import Column, Level, Schema
 from twinset.dp import discover, events, noise
-from twinset.dp.counts import MemoryCounts
+from twinset.dp.counts import Counts
 from twinset.dp.events import Event
 from twinset.dp.ledger import Allowance, Ledger
+from twinset.dp.tables import MemoryTable, Table
 from twinset.errors import BadInput, collect
 
 STEPS = 1024  # of the grid that selection scores are rounded to, a patient at the largest weight
@@ -27,17 +27,17 @@ STEPS = 1024  # of the grid that selection scores are rounded to, a patient at t
 class Vault:
     """Private rows behind a ledger. With an ``allowance``, no more than it is ever asked; without one, the ledger alone tells what it is worth.
 
+    ``rows``: a cohort in memory, or a table that answers for itself (``dp.files.FileTable``: a file larger than memory).
     ``rules``: those that are public, for generators that build them in.
     """
 
-    def __init__(self, cohort: Cohort, ledger: Ledger, allowance: Allowance | None = None, *, rules: Sequence[Rule] = ()) -> None:
-        self._rows = cohort
+    def __init__(self, rows: Cohort | Table, ledger: Ledger, allowance: Allowance | None = None, *, rules: Sequence[Rule] = ()) -> None:
+        self._rows: Table = MemoryTable(rows) if isinstance(rows, Cohort) else rows
         self.ledger = ledger
         self.allowance = allowance
         self.rules = tuple(rules)
         self._domain: Domain | None = None
-        self._fine: np.ndarray | None = None
-        self._counts: MemoryCounts | None = None
+        self._counts: Counts | None = None
         self._workload: tuple[Sequence[tuple[str, ...]], np.ndarray, np.ndarray] | None = None
 
     @property
@@ -46,7 +46,7 @@ class Vault:
 
     @property
     def dtypes(self) -> Mapping[str, pl.DataType]:
-        return {n: self._rows.frame.schema[n] for n in self.schema.synthesised.names}
+        return self._rows.dtypes
 
     @property
     def private(self) -> bool:
@@ -70,7 +70,7 @@ class Vault:
     def reveal(self, why: str) -> Cohort:
         """The rows themselves. Bills infinity: nothing made from them is differentially private. Refused under an allowance."""
         self._bill(events.reveal(why))
-        return self._rows
+        return self._rows.cohort()
 
     def discretise(self, *, rho: float) -> Domain:
         """The domain of the synthesised columns: declared where public, else found within ``rho`` (and within the allowance's delta).
@@ -101,10 +101,8 @@ class Vault:
 
     def recode(self, domain: Domain) -> None:
         """Count on these groups from now on; free, because groups are declared or made from noisy counts."""
-        if self._fine is None or self._domain is None or [a.n_fine for a in domain] != [a.n_fine for a in self._domain]:
-            self._fine = fine_cells(self._rows, domain)
+        self._counts = self._rows.counts(domain)
         self._domain = domain
-        self._counts = MemoryCounts(list(cells(self._fine, domain)), domain.sizes)
         self._workload = None
 
     def marginal(self, columns: Sequence[str], *, sigma: float) -> Measurement:
@@ -120,7 +118,7 @@ class Vault:
         self._bill(events.gaussian(" x ".join(columns) or "row count", sigma=sigma, sensitivity=self.sensitivity))
         return Measurement(tuple(columns), noise.discrete_gaussian(self._count(columns), sigma=sigma), sigma)
 
-    def choose(  # noqa: PLR0913
+    def choose(
         self,
         workload: Sequence[tuple[str, ...]],
         estimates: FloatArray,
@@ -165,13 +163,15 @@ class Vault:
 
     def _check_patients(self) -> None:
         """The rows must keep the bound on a patient's rows that the noise is scaled to."""
-        if self.schema.unit and np.bincount(self._rows.units(), minlength=1).max() > self._per_patient:
+        if self.schema.unit and self._rows.most_rows() > self._per_patient:
             if self.allowance is None:
                 raise BadInput("noisy marginals need one row per patient, or a bound", hint="set data.per_patient and a [privacy] section")
-            raise BadInput("a patient has more rows than the bound that noise is scaled to", where="data.per_patient", hint="bound the rows before they are counted")
+            raise BadInput(
+                "a patient has more rows than the bound that noise is scaled to", where="data.per_patient", hint="bound the rows before they are counted"
+            )
 
     def _listed(self, column: Column) -> bool:
-        boolean = self._rows.frame.schema[column.name] == pl.Boolean
+        boolean = self.dtypes[column.name] == pl.Boolean
         return boolean or (bool(column.levels) and column.origin == "public")
 
     def _declared_levels(self, column: Column) -> Axis:
@@ -189,14 +189,18 @@ class Vault:
     def _count(self, columns: Sequence[str]) -> np.ndarray:
         if not columns:
             return np.asarray(len(self._rows), dtype=np.int64)
+        self._prepare(columns)
         assert self._domain is not None
         assert self._counts is not None
-        return self._counts.count([self._domain.names.index(c) for c in columns])
+        return self._counts.count([tuple(self._domain.names.index(c) for c in columns)])[0]
 
     def _exact(self, workload: Sequence[tuple[str, ...]]) -> tuple[np.ndarray, np.ndarray]:
         """All counts of the workload, counted once, one behind the other; and where each begins."""
         if self._workload is None or self._workload[0] is not workload:
-            tables = [self._count(names).ravel() for names in workload]
+            assert self._domain is not None
+            assert self._counts is not None
+            place = {n: i for i, n in enumerate(self._domain.names)}
+            tables = [t.ravel() for t in self._counts.count([tuple(place[n] for n in names) for names in workload])]
             self._workload = workload, np.concatenate(tables), np.cumsum([0, *map(len, tables[:-1])])
         return self._workload[1], self._workload[2]
 
@@ -220,19 +224,17 @@ class Vault:
     def _histogram(self, axis: Axis, sigma: float, what: str) -> np.ndarray:
         """Noisy counts of the value cells of one column on a public or paid-for grid."""
         self._bill(events.gaussian(f"{axis.name}: {what}", sigma=sigma, sensitivity=self.sensitivity))
-        fine = fine_cells(self._rows.select([axis.name]), Domain((axis,)))[0]
-        counts = np.bincount(fine, minlength=axis.n_fine)
-        return noise.discrete_gaussian(counts, sigma=sigma)[: axis.n_values].astype(np.float64)
+        return noise.discrete_gaussian(self._rows.histogram(axis), sigma=sigma)[: axis.n_values].astype(np.float64)
 
     def _levels(self, column: Column, sigma: float, delta: float) -> Axis:
         """Levels that clearly more than one patient holds; all others become ``other``."""
         if not delta > 0:
             discover.refuse([column.name])
         self._bill(events.threshold(f"{column.name}: levels", sigma=sigma, sensitivity=self.sensitivity, delta=delta))
-        counted = self._rows[column.name].drop_nulls().value_counts().sort(column.name)
-        noisy = noise.discrete_gaussian(counted["count"].to_numpy().astype(np.int64), sigma=sigma)
+        levels, held = self._rows.levels(column.name)
+        noisy = noise.discrete_gaussian(held, sigma=sigma)
         least = discover.threshold(per_patient=self._per_patient, sigma=sigma, delta=delta)
-        found: tuple[Level, ...] = tuple(counted[column.name].filter(pl.Series(noisy > least)).to_list())
+        found: tuple[Level, ...] = tuple(level for level, shown in zip(levels, noisy > least, strict=True) if shown)
         return discover.level_axis(replace(column, origin="noisy"), found, other=True)
 
 

@@ -1,0 +1,107 @@
+"""The private table as the vault sees it: exact answers to a few questions, from rows in memory or in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+
+from twinset.coding.discretise import cells, fine_cells
+from twinset.core.cohort import Cohort
+from twinset.core.domain import Axis, Domain
+from twinset.core.schema import Level, Schema
+from twinset.dp.counts import Counts, MemoryCounts
+
+IntArray = np.ndarray
+
+
+class Table(Protocol):
+    """Private rows. Everything here is exact and secret; only the vault may hold one, and two of them agree to the integer."""
+
+    @property
+    def schema(self) -> Schema: ...
+
+    @property
+    def dtypes(self) -> Mapping[str, pl.DataType]:
+        """How the synthesised columns are stored."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def most_rows(self) -> int:
+        """Of any one patient; 1 where a row is a patient."""
+        ...
+
+    def histogram(self, axis: Axis) -> IntArray:
+        """int64 (n_fine,): counts of one column's fine cells. Raises SchemaMismatch where a level has no cell."""
+        ...
+
+    def levels(self, name: str) -> tuple[Sequence[Level], IntArray]:
+        """The levels of a category that occur, in order, and how often."""
+        ...
+
+    def counts(self, domain: Domain) -> Counts:
+        """To count on the modelled cells of a domain. Raises SchemaMismatch where a level has no cell."""
+        ...
+
+    def cohort(self) -> Cohort:
+        """The rows themselves."""
+        ...
+
+
+class MemoryTable:
+    """Rows of a cohort in memory; their fine cells are kept while a domain only regroups them."""
+
+    def __init__(self, cohort: Cohort) -> None:
+        self._cohort = cohort
+        self._domain: Domain | None = None
+        self._fine: IntArray | None = None
+
+    @property
+    def schema(self) -> Schema:
+        return self._cohort.schema
+
+    @property
+    def dtypes(self) -> Mapping[str, pl.DataType]:
+        return {n: self._cohort.frame.schema[n] for n in self.schema.synthesised.names}
+
+    def __len__(self) -> int:
+        return len(self._cohort)
+
+    def most_rows(self) -> int:
+        return int(np.bincount(self._cohort.units(), minlength=1).max()) if self.schema.unit else 1
+
+    def histogram(self, axis: Axis) -> IntArray:
+        fine = fine_cells(self._cohort.select([axis.name]), Domain((axis,)))[0]
+        return np.bincount(fine, minlength=axis.n_fine).astype(np.int64)
+
+    def levels(self, name: str) -> tuple[Sequence[Level], IntArray]:
+        column = self._cohort[name].drop_nulls()
+        column = column.drop_nans() if column.dtype.is_float() else column
+        counted = column.value_counts().sort(name)
+        return counted[name].to_list(), counted["count"].to_numpy().astype(np.int64)
+
+    def counts(self, domain: Domain) -> Counts:
+        if self._fine is None or self._domain is None or not same_cells(self._domain, domain):
+            self._fine, self._domain = fine_cells(self._cohort, domain), domain
+        return MemoryCounts(cells(self._fine, domain), domain.sizes)
+
+    def cohort(self) -> Cohort:
+        return self._cohort
+
+    def __repr__(self) -> str:
+        return f"MemoryTable({len(self.schema)} columns)"
+
+
+def same_cells(one: Domain, other: Domain) -> bool:
+    """Whether two domains differ in their groups at most."""
+    return len(one) == len(other) and all(
+        a.name == b.name
+        and a.levels == b.levels
+        and a.other == b.other
+        and a.column.missing_codes == b.column.missing_codes
+        and np.array_equal(a.edges, b.edges)
+        for a, b in zip(one, other, strict=True)
+    )
