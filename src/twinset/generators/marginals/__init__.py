@@ -33,6 +33,25 @@ FOCUS = ("outcome", "event", "arm", "time")
 Spend = Callable[..., TreeModel]
 
 
+class Settings(Protocol):
+    """What every generator that works from marginals can be told; see :class:`AIM`."""
+
+    @property
+    def focus(self) -> tuple[str, ...] | None: ...
+    @property
+    def focus_weight(self) -> float: ...
+    @property
+    def max_cells(self) -> int: ...
+    @property
+    def domain_share(self) -> float: ...
+    @property
+    def one_way_share(self) -> float: ...
+    @property
+    def strength(self) -> float: ...
+    @property
+    def sweeps(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class AIM:
     """Adaptive private marginals: measures, round by round, the pair of columns its model gets most wrong.
@@ -60,7 +79,7 @@ class AIM:
     sweeps: int = 8
 
     def fit(self, source: Source, rng: Rng) -> MarginalsModel:
-        return _fit(self, source, aim)
+        return fit_marginals(self, source, aim)
 
 
 @dataclass(frozen=True)
@@ -80,7 +99,7 @@ class MST:
     sweeps: int = 8
 
     def fit(self, source: Source, rng: Rng) -> MarginalsModel:
-        return _fit(self, source, mst)
+        return fit_marginals(self, source, mst)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -108,7 +127,8 @@ class MarginalsModel:
         return f"MarginalsModel({len(self.domain)} columns, {len(self.measured)} measurements, {len(self.tree.belief):,} cells)"
 
 
-def _fit(settings: AIM | MST, source: Source, spend: Spend) -> MarginalsModel:
+def fit_marginals(settings: Settings, source: Source, spend: Spend) -> MarginalsModel:
+    """A model of what ``spend`` measures, after the domain and the one-way counts were paid for. Raises BadInput where no budget is set."""
     rho = source.remaining
     if not source.private or not math.isfinite(rho):
         raise BadInput("this generator works from a privacy budget, and none is set", hint="add a [privacy] section with epsilon and unit to the study file")
@@ -160,7 +180,7 @@ def _known(names: Sequence[str], domain: Domain, setting: str) -> None:
         raise BadInput(f"`{setting}` names a column that is not synthesised: " + ", ".join(f"`{n}`" for n in unknown), hint="name columns as in the study file")
 
 
-def _workload(settings: AIM | MST, domain: Domain) -> Workload:
+def _workload(settings: Settings, domain: Domain) -> Workload:
     focus = settings.focus if settings.focus is not None else tuple(c.name for c in domain.schema if c.role in FOCUS)
     _known(focus, domain, "focus")
     return workload(domain.names, domain.sizes, [settings.focus_weight if n in focus else 1.0 for n in domain.names])

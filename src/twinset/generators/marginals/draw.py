@@ -26,14 +26,14 @@ def draw(model: TreeModel, n: int, rng: Rng) -> IntArray:
         group = np.zeros(n, dtype=np.int32)
         for a in shared:
             group = group * model.sizes[a] + out[a]
-        cells = _deal(weights, group, rng.permutation(n), rng.random(groups))
+        cells = deal(weights, group, rng.permutation(n), rng.random(groups))
         for a, codes in zip(new, np.unravel_index(cells, table.shape[len(shared) :]), strict=True):
             out[a] = codes
     return out[:, rng.permutation(n)]
 
 
 @numba.njit(cache=True, nogil=True)
-def _deal(weights: FloatArray, group: IntArray, order: IntArray, offset: FloatArray) -> IntArray:
+def deal(weights: FloatArray, group: IntArray, order: IntArray, offset: FloatArray) -> IntArray:
     """A cell for every row: within each group, rows in ``order`` take the cells at equally spaced points of the cumulative weights."""
     n_groups, width = weights.shape
     size = np.zeros(n_groups + 1, dtype=np.int64)
