@@ -111,7 +111,12 @@ def begin(study: Study, terms: Privacy, train: Cohort, rules: Sequence[Rule]) ->
         numbers.append(ledger_file.reserve(path, terms.terms(), allowed, table=study.table, generator=study.generator.name, asked=terms.epsilon))
 
     ledger = Ledger(unit=terms.unit, budget_rho=allowed.rho, first=first)
-    return Claim(study, terms, allowed, path, Vault(Cohort(train.frame, declared(train.schema)), ledger, allowed, rules=_spelt(rules)), numbers)
+    return Claim(study, terms, allowed, path, guarded(train, ledger, allowed, rules), numbers)
+
+
+def guarded(train: Cohort, ledger: Ledger, allowed: Allowance, rules: Sequence[Rule]) -> Vault:
+    """The rows behind a vault that knows nothing undeclared and allows no more than ``allowed``."""
+    return Vault(Cohort(train.frame, declared(train.schema)), ledger, allowed, rules=_spelt(rules))
 
 
 def fit_once(generator: Generator, cohort: Cohort, terms: Privacy, *, per_patient: int, rules: Sequence[Rule], rng: Rng) -> Model:
@@ -124,7 +129,7 @@ def fit_once(generator: Generator, cohort: Cohort, terms: Privacy, *, per_patien
     stored = typed(cohort)
     _check_levels(cohort, stored)
     bounded = bound_locally(stored, per_patient, seed=0)
-    vault = Vault(Cohort(bounded.frame, declared(bounded.schema)), Ledger(unit=terms.unit), allowance(terms, bounded, per_patient), rules=_spelt(rules))
+    vault = guarded(bounded, Ledger(unit=terms.unit), allowance(terms, bounded, per_patient), rules)
     return generator.fit(vault, rng)
 
 
