@@ -11,5 +11,6 @@ GENERATORS = Registry(
         "avatars": "twinset.generators.avatars:Avatars",
         "aim": "twinset.generators.marginals:AIM",
         "mst": "twinset.generators.marginals:MST",
+        "bayesian_network": "twinset.generators.bayesian_network:BayesianNetwork",
     },
 )
