@@ -1,0 +1,86 @@
+"""A private network: one column after another joins those it depends on, by private selection, and its family is counted with noise.
+
+Zhang, Cormode, Procopiuc, Srivastava and Xiao, "PrivBayes: private data release via Bayesian networks", TODS 2017: greedy structure, families
+capped by usefulness, a score of low sensitivity (here the distance to independence in counts, which one row moves by at most 1). Two differences:
+each family is measured before the next column is chosen, and the parents of a column must already sit in one family, so that the moral
+graph is a tree of families and the noisy tables can be fitted together.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from twinset.core.contracts import Source
+from twinset.generators.marginals.aim import EXPECTED, Fitting, Workload
+from twinset.generators.marginals.graph import Clique, cells
+from twinset.generators.marginals.model import FloatArray, TreeModel
+
+
+@dataclass(frozen=True)
+class Structure:
+    """How parents are chosen; see :class:`twinset.generators.bayesian_network.BayesianNetwork`."""
+
+    degree: int
+    wide: int
+    useful: float
+    select_share: float
+
+
+def network(source: Source, fitting: Fitting, work: Workload, *, rho: float, structure: Structure) -> TreeModel:
+    """Spend ``rho`` on d - 1 families; ``fitting`` already holds the one-way measurements. The most important column has no parents."""
+    d, unit = len(fitting.sizes), source.sensitivity
+    names = [n for (n,) in work.names[:d]]
+    epsilon = math.sqrt(8 * structure.select_share * rho / (d - 1))
+    sigma = unit * math.sqrt((d - 1) / (2 * (1 - structure.select_share) * rho * (1 - 1e-9)))
+    model = fitting.refit()
+    largest = max(model.total, 1.0) / (structure.useful * sigma)
+    degree = structure.degree if d <= structure.wide else 1
+    importance = work.weights[:d]
+    left = set(range(d))
+    known = [int(np.argmax(importance))]
+    left.discard(known[0])
+    together: set[Clique] = set()
+    while left:
+        families = _families(left, known, together if degree > 1 else set(), fitting.sizes, largest)
+        expected = [_independent(model, family, child) for child, family in families]
+        chosen = source.choose(
+            [tuple(names[a] for a in family) for _, family in families],
+            np.concatenate([t.ravel() for t in expected]),
+            weights=np.array([max(importance[a] for a in family) for _, family in families]),
+            penalties=np.array([EXPECTED * (sigma * t.size + np.sqrt(np.maximum(t, 0.0)).sum()) for t in expected]),
+            allowed=np.ones(len(families), dtype=bool),
+            epsilon=epsilon,
+        )
+        child, family = families[chosen]
+        counts = source.marginal([names[a] for a in family], sigma=sigma).counts
+        fitting.add(family, counts.astype(np.float64), sigma)
+        model = fitting.refit()
+        together |= set(itertools.combinations(family, 2))
+        known.append(child)
+        left.discard(child)
+    return fitting.refit(thorough=True)
+
+
+def _families(left: set[int], known: Sequence[int], together: set[Clique], sizes: Sequence[int], largest: float) -> list[tuple[int, Clique]]:
+    """Every column left with each parent, or pair of parents in one family, whose table stays useful; the smallest table where none does."""
+    parents = [(a,) for a in sorted(known)] + sorted(together)
+    found = [(x, tuple(sorted((x, *p)))) for x in sorted(left) for p in parents]
+    useful = [f for f in found if cells(f[1], sizes) <= largest]
+    return useful or [min(found, key=lambda f: cells(f[1], sizes))]
+
+
+def _independent(model: TreeModel, family: Clique, child: int) -> FloatArray:
+    """Expected counts of the family if ``child`` did not depend on its parents: float64, axes in the family's order."""
+    parents = tuple(a for a in family if a != child)
+    joint, alone = model.marginal(parents), model.marginal((child,))
+    assert joint is not None  # parents sit in one family, which was measured
+    assert alone is not None
+    place = family.index(child)
+    shape = [1] * len(family)
+    shape[place] = -1
+    return np.asarray(np.expand_dims(joint, place) * alone.reshape(shape) / max(model.total, 1.0))
