@@ -44,7 +44,9 @@ def by_hand(model: TreeModel, total: float) -> np.ndarray:
     return np.asarray(full * (total / full.sum()))
 
 
-def fitted(table: np.ndarray, cliques: list[tuple[int, ...]], rng: np.random.Generator, *, noise: float = 5.0, soft: float = 1.0, sweeps: int = 60) -> TreeModel:
+def fitted(
+    table: np.ndarray, cliques: list[tuple[int, ...]], rng: np.random.Generator, *, noise: float = 5.0, soft: float = 1.0, sweeps: int = 60
+) -> TreeModel:
     targets = [Target(c, onto(table, c) + rng.normal(0, noise, onto(table, c).shape), soft) for c in cliques]
     tree = junction_tree(adjacency(table.ndim, cliques), table.shape)
     return fit(tree, table.shape, targets, total=float(table.sum()), sweeps=sweeps, tolerance=0.0)

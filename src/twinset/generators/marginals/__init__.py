@@ -62,7 +62,7 @@ class AIM:
     once are the point and no pair shows them. Needs a budget (section ``[privacy]``); raises BadInput without one.
 
     ``focus``: columns whose pairs count ``focus_weight`` times (default: roles outcome, event, arm and time); ``max_cells``: the model's size limit
-    (8 bytes a cell, and about as much again for maps; a table too wide for it keeps fewer pairs, and says so in its events); ``rounds``: of selection, 0 = 8 a column;
+    (8 bytes a cell, and about as much again for maps; a table too wide for it keeps fewer pairs, and says so in its events); ``rounds``: of selection, 0 = 6 a column;
     ``domain_share``, ``one_way_share``, ``always_share``: of the budget for finding undeclared bounds and levels, for the one-way counts, and for the tables in ``always``,
     which are measured before any is chosen (default: the pairs among time, event, arm and outcome that endpoints are read from, where roles name them).
     Source: McKenna, Mullins, Sheldon and Miklau, VLDB 2022.
@@ -70,14 +70,14 @@ class AIM:
 
     focus: tuple[str, ...] | None = None
     focus_weight: float = 2.0
-    max_cells: int = 131_072
+    max_cells: int = 262_144
     rounds: int = 0
     domain_share: float = 0.15
-    one_way_share: float = 0.25
+    one_way_share: float = 0.3
     always: tuple[tuple[str, ...], ...] | None = None
     always_share: float = 0.13
     strength: float = 0.003
-    sweeps: int = 8
+    sweeps: int = 12
 
     def fit(self, source: Source, rng: Rng) -> MarginalsModel:
         return fit_marginals(self, source, aim)
@@ -139,7 +139,7 @@ def fit_marginals(settings: Settings, source: Source, spend: Spend) -> Marginals
     counts = {a.name: source.marginal((a.name,), sigma=sigma).counts.astype(np.float64) for a in domain}
     coarse = domain.with_axes({a.name: coarsen(a, counts[a.name], sigma=sigma) for a in domain})
     source.recode(coarse)
-    limits = Limits(settings.max_cells, settings.strength, settings.sweeps, 0.9, (settings.rounds if isinstance(settings, AIM) else 0) or 8 * d)
+    limits = Limits(settings.max_cells, settings.strength, settings.sweeps, 0.9, (settings.rounds if isinstance(settings, AIM) else 0) or 6 * d)
     fitting = Fitting(coarse.sizes, limits, zeros=impossible(source.rules, coarse), n_public=source.n_public)
     for i, (old, new) in enumerate(zip(domain, coarse, strict=True)):
         group = np.zeros(old.size, dtype=np.int64)

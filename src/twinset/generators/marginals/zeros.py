@@ -47,6 +47,12 @@ def _exact(axis: Axis) -> np.ndarray:
     return out
 
 
+def _drawn(axis: Axis) -> np.ndarray:
+    """bool, one a fine cell: whether rows are ever drawn from it. A missing cell that was taken for noise is not, and must not excuse its neighbours."""
+    mass = np.bincount(axis.cell_of, weights=np.maximum(axis.weights, 0.0), minlength=axis.size)
+    return (axis.weights > 0) | (mass[axis.cell_of] == 0)
+
+
 def _table(rule: Rule, axes: list[Axis], domain: Domain) -> np.ndarray:
     """Modelled cells of the axes that no combination of fine cells lets the rule hold in."""
     grid = np.indices([a.n_fine for a in axes]).reshape(len(axes), -1)
@@ -55,6 +61,8 @@ def _table(rule: Rule, axes: list[Axis], domain: Domain) -> np.ndarray:
     broken = rule.broken(cohort)
     for axis, g in zip(axes, grid, strict=True):
         broken = broken & _exact(axis)[g]
+    for axis, g in zip(axes, grid, strict=True):
+        broken = broken | ~_drawn(axis)[g]
     shape = tuple(a.size for a in axes)
     possible = np.zeros(shape, dtype=bool)
     cell = tuple(a.cell_of[g] for a, g in zip(axes, grid, strict=True))
