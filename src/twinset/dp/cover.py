@@ -78,7 +78,7 @@ def marginals(table: IntArray, axes: Axes, cliques: Iterable[Axes]) -> list[IntA
     out = []
     for clique in cliques:
         counts, order = reduced(frozenset(clique))
-        out.append(np.ascontiguousarray(counts.transpose([order.index(a) for a in clique])))
+        out.append(np.asarray(np.asarray(counts).transpose([order.index(a) for a in clique]), order="C"))
     return out
 
 

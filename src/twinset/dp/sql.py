@@ -1,0 +1,111 @@
+"""A domain as SQL: cells are computed where the rows lie, with the same comparisons of the same 64-bit floats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from twinset.core.domain import Axis
+from twinset.core.schema import Column, Level
+
+BLANKS = "".join(map(chr, [*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]))
+EXACT = 2**53  # up to here a float64 holds every integer
+US_PER_DAY = 86_400_000_000
+
+
+def name(column: str) -> str:
+    """A quoted name.
+
+    >>> name("dose mg")
+    '"dose mg"'
+    """
+    return '"' + column.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """A quoted text."""
+    return "'" + value.replace("'", "''").replace("\0", "'||chr(0)||'") + "'"
+
+
+def literal(value: Level) -> str:
+    """A level, exactly."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    return f"'{value!r}'::DOUBLE" if isinstance(value, float) else text(value)
+
+
+def bare(column: str, stored: str, missing: Sequence[str]) -> str:
+    """A stored column as it is read: texts without blanks around them, empty and listed texts as null."""
+    if stored != "VARCHAR":
+        return name(column)
+    trimmed = f"trim({name(column)}, {text(BLANKS)})"
+    return f"(CASE WHEN {trimmed} NOT IN ({', '.join(map(text, ['', *missing]))}) THEN {trimmed} END)"
+
+
+def value(column: Column, x: str, stored: str) -> str:
+    """A number of days, a number, or a category's level in the type of its listed levels (text where none are listed); null where missing."""
+    if column.kind == "date":
+        return f"(TRY_CAST({x} AS DATE) - DATE '1970-01-01')::DOUBLE"
+    if column.kind == "datetime":
+        us = f"epoch_us({x if stored == 'TIMESTAMP WITH TIME ZONE' else f'TRY_CAST({x} AS TIMESTAMP)'})"
+        within = f"((({us}) % {US_PER_DAY}) + {US_PER_DAY}) % {US_PER_DAY}"
+        return f"((({us}) - ({within})) // {US_PER_DAY})::DOUBLE + ({within})::DOUBLE / {US_PER_DAY}::DOUBLE"
+    if column.numeric or level_type(column, stored) == "DOUBLE":
+        number = f"TRY_CAST({x} AS DOUBLE)"
+        return f"(CASE WHEN isfinite({number}) THEN {number} END)"
+    return f"TRY_CAST({x} AS {level_type(column, stored)})"
+
+
+def level_type(column: Column, stored: str) -> str:
+    """What the levels of a category are compared as."""
+    kinds = {type(v) for v in column.levels}
+    if kinds <= {int, float} and float in kinds:
+        return "DOUBLE"
+    if not kinds and stored == "BOOLEAN":
+        return "BOOLEAN"
+    return {bool: "BOOLEAN", int: "BIGINT"}.get(kinds.pop(), "VARCHAR") if len(kinds) == 1 else "VARCHAR"
+
+
+def cell(axis: Axis, x: str) -> str:
+    """The fine cell of a value; ``n_fine`` where it has none."""
+    first, null = axis.n_values + axis.other, axis.n_fine - 1
+    if axis.column.numeric:
+        codes = "".join(f" WHEN {x} = {literal(float(c))} THEN {first + j}" for j, c in enumerate(axis.column.missing_codes))
+        borders = [literal(float(e)) for e in axis.edges[1:-1]]
+        return f"CASE WHEN {x} IS NULL THEN {null}{codes} ELSE {tree(x, borders, list(map(str, range(axis.n_values))))} END"
+    elsewhere = axis.n_values if axis.other else axis.n_fine
+    levels = sorted(enumerate(axis.levels), key=lambda p: p[1].encode() if isinstance(p[1], str) else p[1])
+    leaves = [f"CASE WHEN {x} = {literal(v)} THEN {i} ELSE {elsewhere} END" for i, v in levels]
+    if levels and isinstance(levels[0][1], bool):
+        found = f"CASE {x} {' '.join(f'WHEN {literal(v)} THEN {i}' for i, v in levels)} ELSE {elsewhere} END"
+    else:
+        found = tree(x, [literal(v) for _, v in levels[1:]], leaves) if levels else str(elsewhere)
+    return f"CASE WHEN {x} IS NULL THEN {null} ELSE {found} END"
+
+
+def regroup(x: str, cell_of: np.ndarray) -> str:
+    """The modelled cell of a fine cell."""
+    starts = np.r_[0, np.flatnonzero(np.diff(cell_of)) + 1]
+    return tree(x, [str(s) for s in starts[1:]], [str(cell_of[s]) for s in starts])
+
+
+def key(columns: Sequence[str], sizes: Sequence[int]) -> str:
+    """The place in C order of the cell of these columns."""
+    kind = "UINTEGER" if math.prod(sizes) < 2**32 else "UBIGINT"
+    out = f"{columns[0]}::{kind}"
+    for column, size in zip(columns[1:], sizes[1:], strict=True):
+        out = f"({out} * {size}::{kind} + {column}::{kind})"
+    return out
+
+
+def tree(x: str, borders: Sequence[str], leaves: Sequence[str]) -> str:
+    """``leaves[i]`` where ``x`` has reached i of the ascending ``borders``: comparisons by halves, so that hundreds of intervals cost a few each."""
+    if not borders:
+        return leaves[0]
+    middle = len(borders) // 2
+    below = tree(x, borders[:middle], leaves[: middle + 1])
+    return f"CASE WHEN {x} < {borders[middle]} THEN {below} ELSE {tree(x, borders[middle + 1 :], leaves[middle + 1 :])} END"
