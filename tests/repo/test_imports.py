@@ -27,7 +27,7 @@ FLOORS = (
     ("study", "checks"),
     ("private",),
     ("draft", "pipeline"),
-    ("examine",),
+    ("examine", "sweeping"),
     ("api", "demo"),
     ("",),  # the package itself
     ("cli", "web"),

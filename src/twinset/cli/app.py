@@ -1,4 +1,4 @@
-"""The command line: init, split, release, audit, compare, report, ledger, plugins, demo. Talk on stderr, results on stdout.
+"""The command line: init, split, release, audit, compare, report, ledger, sweep, plugins, demo. Talk on stderr, results on stdout.
 
 Exit codes: 0 released (or done), 1 refused by the policy, 2 bad input, 3 budget spent, 130 interrupted.
 """
@@ -15,6 +15,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from twinset.cli.ledger import app as ledger
+from twinset.cli.sweep import sweep
 from twinset.errors import OutputProblem, TwinsetError
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(ledger)
+app.command()(sweep)
 
 Out = Annotated[Path, typer.Option("-o", "--out", help="folder to write; must not exist yet")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace the folder if it exists")]

@@ -10,12 +10,14 @@ from markupsafe import Markup, escape
 
 from twinset.report import analyses, compare, sections, words
 from twinset.report.cards import cards
+from twinset.report.frontier import Frontier
+from twinset.report.frontier import content as frontier_content
 from twinset.report.material import Page
 from twinset.report.privacy import promise
 from twinset.report.proof import proof
 from twinset.report.svg import symbol
 
-__all__ = ["Page", "render", "render_compare"]
+__all__ = ["Page", "render", "render_compare", "render_frontier"]
 
 
 def render(page: Page) -> str:
@@ -52,6 +54,11 @@ def render_compare(pages: Sequence[Page]) -> str:
     """Several generators side by side as one HTML document: measures down, generators across, the trade-off, what each is best at."""
     content = {"pages": pages, "compared": compare.compared(pages)}
     return _environment().get_template("compare.html").render(content)
+
+
+def render_frontier(page: Frontier) -> str:
+    """The sweep of a study as one HTML document: the recommended epsilon, a table by epsilon, a plot for every measure."""
+    return _environment().get_template("frontier.html").render({"page": page, "shown": frontier_content(page)})
 
 
 def not_shown(page: Page) -> tuple[str, ...]:
