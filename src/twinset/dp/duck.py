@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import shutil
+import tempfile
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,19 +38,25 @@ class Reading:
 
 
 class Database:
-    """A database file in ``folder`` for what is derived from the rows. ``where`` names the source in errors."""
+    """A database for what is derived from the rows, in a temporary folder that only this user can read and that goes with the object.
 
-    def __init__(self, folder: Path, reading: Reading, *, where: str) -> None:
+    ``where`` names the source in errors.
+    """
+
+    def __init__(self, reading: Reading, *, where: str) -> None:
         import duckdb
 
+        folder = Path(tempfile.mkdtemp(prefix="twinset-"))
         self._error, self._where = duckdb.Error, where
         self._connection = duckdb.connect(str(folder / "work.duckdb"))
+        weakref.finalize(self, _remove, self._connection, folder)
         for setting in (
             f"memory_limit = {sql.text(reading.memory)}",
             f"threads = {int(reading.threads)}",
             f"temp_directory = {sql.text(str(folder / 'spill'))}",
             f"perfect_ht_threshold = {ARRAY_BITS}",
             "autoinstall_known_extensions = false",
+            "force_compression = 'bitpacking'",
         ):
             self.run(f"SET {setting}")
 
@@ -71,9 +80,6 @@ class Database:
         out[np.asarray(found["k"], dtype=np.int64)] = np.asarray(found["n"], dtype=np.int64)
         return out
 
-    def close(self) -> None:
-        self._connection.close()
-
 
 class DuckCounts:
     """Counts over the columns c0, c1, ... of a table of modelled cells; the rows stay in DuckDB, only tables of counts come out."""
@@ -94,3 +100,8 @@ class DuckCounts:
             return np.asarray(self._n_rows, dtype=np.int64)
         shape = [self._sizes[a] for a in axes]
         return self._database.tally(sql.key([f"c{a}" for a in axes], shape), self._table, math.prod(shape)).reshape(shape)
+
+
+def _remove(connection: Any, folder: Path) -> None:
+    connection.close()
+    shutil.rmtree(folder, ignore_errors=True)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shutil
-import tempfile
-import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -41,9 +38,7 @@ class FileTable:
         self._path, self._schema, self._reading = Path(path), schema, reading or Reading()
         if not self._path.is_file():
             raise TableUnreadable("there is no such file", where=self._path.name, hint="check the path")
-        folder = Path(tempfile.mkdtemp(prefix="twinset-"))
-        self._database = Database(folder, self._reading, where=self._path.name)
-        weakref.finalize(self, _remove, self._database, folder)
+        self._database = Database(self._reading, where=self._path.name)
         self._domain: Domain | None = None
         self._numbers = itertools.count(1)
         self._stored = self._open()
@@ -164,11 +159,6 @@ class FileTable:
         most = self._database.rows(f"SELECT {', '.join(f'max(f{i})' for i in range(len(domain)))} FROM fine")[0]
         _no_unlisted([a.name for a, m in zip(domain, most, strict=True) if m is not None and m >= a.n_fine])
         self._domain = domain
-
-
-def _remove(database: Database, folder: Path) -> None:
-    database.close()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _narrow(size: int) -> str:
