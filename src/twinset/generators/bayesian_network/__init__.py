@@ -18,6 +18,7 @@ class BayesianNetwork:
 
     With a budget (section ``[privacy]``): parents by private selection, families by noisy counts, as in PrivBayes; any two parents of a column
     sit in one family already, so that the whole is a small graphical model and overlapping counts are made to agree before rows are drawn.
+    Further parents come as pairs, where the network is most wrong (``further_share = 0`` leaves the plain network).
     Without: parents by the Bayesian information criterion, on the rows themselves, which the ledger shows as a reveal.
     Prefer ``aim`` for a private release and ``trees`` for an ordinary one: this is here to be compared with. Not for free text, nor for
     columns of thousands of levels that matter (the rare ones share a cell).
@@ -25,7 +26,7 @@ class BayesianNetwork:
     ``focus``: columns whose families count ``focus_weight`` times in the private selection (default: roles outcome, event, arm and time);
     ``degree``: parents of a column at most in a private network (1 where a table is wider than ``wide`` columns);
     ``useful``: a private family has no more cells than leave so many times the noise's standard deviation in the mean cell; ``select_share``:
-    of the budget after the one-way counts, for choosing parents; ``max_cells``: of one ordinary family, ``smoothing``: patients' worth of
+    of what families may spend, for choosing parents; ``family_cells``: of one ordinary family, ``smoothing``: patients' worth of
     the smaller family that an ordinary family leans on; the rest as for :class:`twinset.generators.marginals.AIM`.
     Sources: Zhang, Cormode, Procopiuc, Srivastava and Xiao, "PrivBayes", TODS 2017; Cooper and Herskovits 1992 and Schwarz 1978 for the ordinary one.
     """
@@ -33,11 +34,13 @@ class BayesianNetwork:
     focus: tuple[str, ...] | None = None
     focus_weight: float = 2.0
     degree: int = 2
-    wide: int = 40
+    wide: int = 32
     useful: float = 2.0
     select_share: float = 0.2
+    further_share: float = 0.5
+    max_cells: int = 65_536
     max_parents: int = 3
-    max_cells: int = 50_000
+    family_cells: int = 50_000
     smoothing: float = 5.0
     domain_share: float = 0.15
     one_way_share: float = 0.2
@@ -46,6 +49,6 @@ class BayesianNetwork:
 
     def fit(self, source: Source, rng: Rng) -> Model:
         if source.private:
-            return fit_marginals(self, source, partial(network, structure=Structure(self.degree, self.wide, self.useful, self.select_share)))
+            return fit_marginals(self, source, partial(network, structure=Structure(self.degree, self.wide, self.useful, self.select_share, self.further_share)))
         train = source.reveal("bayesian_network: the rows, to count families of columns").synthesised
-        return learn(train, Learning(self.max_parents, self.max_cells, self.smoothing))
+        return learn(train, Learning(self.max_parents, self.family_cells, self.smoothing))

@@ -1,9 +1,10 @@
 """A private network: one column after another joins those it depends on, by private selection, and its family is counted with noise.
 
 Zhang, Cormode, Procopiuc, Srivastava and Xiao, "PrivBayes: private data release via Bayesian networks", TODS 2017: greedy structure, families
-capped by usefulness, a score of low sensitivity (here the distance to independence in counts, which one row moves by at most 1). Two differences:
-each family is measured before the next column is chosen, and the parents of a column must already sit in one family, so that the moral
-graph is a tree of families and the noisy tables can be fitted together.
+capped by usefulness, a score of low sensitivity (here the distance to independence in counts, which one row moves by at most 1). Three differences:
+each family is measured before the next column is chosen; the parents of a column must already sit in one family, so that the moral
+graph is a tree of families and the noisy tables can be fitted together; and a part of the budget buys columns further parents, one pair
+at a time, where the network is most wrong (the rounds of AIM), because two parents cannot carry an outcome that nobody named.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from twinset.core.contracts import Source
-from twinset.generators.marginals.aim import EXPECTED, Fitting, Workload
+from twinset.generators.marginals.aim import EXPECTED, Fitting, Workload, aim
 from twinset.generators.marginals.graph import Clique, cells
 from twinset.generators.marginals.model import FloatArray, TreeModel
 
@@ -29,10 +30,21 @@ class Structure:
     wide: int
     useful: float
     select_share: float
+    further_share: float
 
 
 def network(source: Source, fitting: Fitting, work: Workload, *, rho: float, structure: Structure) -> TreeModel:
-    """Spend ``rho`` on d - 1 families; ``fitting`` already holds the one-way measurements. The most important column has no parents."""
+    """Spend ``rho`` on d - 1 families and on further links; ``fitting`` already holds the one-way measurements."""
+    d = len(fitting.sizes)
+    _families_of(source, fitting, work, structure, rho=rho * (1 - structure.further_share))
+    if not structure.further_share or d < 3:
+        return fitting.refit(thorough=True)
+    fitting.limits = replace(fitting.limits, rounds=d + d // 2)
+    return aim(source, fitting, work, rho=min(rho * structure.further_share, source.remaining))
+
+
+def _families_of(source: Source, fitting: Fitting, work: Workload, structure: Structure, *, rho: float) -> None:
+    """A family for every column but the most important one, which has no parents; each chosen, then measured."""
     d, unit = len(fitting.sizes), source.sensitivity
     names = [n for (n,) in work.names[:d]]
     epsilon = math.sqrt(8 * structure.select_share * rho / (d - 1))
@@ -42,17 +54,17 @@ def network(source: Source, fitting: Fitting, work: Workload, *, rho: float, str
     degree = structure.degree if d <= structure.wide else 1
     importance = work.weights[:d]
     left = set(range(d))
-    known = [int(np.argmax(importance))]
-    left.discard(known[0])
-    together: set[Clique] = set()
+    known = int(np.argmax(importance))
+    left.discard(known)
+    parents: set[Clique] = {(known,)}
     while left:
-        families = _families(left, known, together if degree > 1 else set(), fitting.sizes, largest)
+        families = _families(left, parents, fitting.sizes, largest)
         expected = [_independent(model, family, child) for child, family in families]
         chosen = source.choose(
             [tuple(names[a] for a in family) for _, family in families],
             np.concatenate([t.ravel() for t in expected]),
             weights=np.array([max(importance[a] for a in family) for _, family in families]),
-            penalties=np.array([EXPECTED * (sigma * t.size + np.sqrt(np.maximum(t, 0.0)).sum()) for t in expected]),
+            penalties=np.array([EXPECTED * np.sqrt(sigma**2 + np.maximum(t, 0.0)).sum() for t in expected]),
             allowed=np.ones(len(families), dtype=bool),
             epsilon=epsilon,
         )
@@ -60,16 +72,13 @@ def network(source: Source, fitting: Fitting, work: Workload, *, rho: float, str
         counts = source.marginal([names[a] for a in family], sigma=sigma).counts
         fitting.add(family, counts.astype(np.float64), sigma)
         model = fitting.refit()
-        together |= set(itertools.combinations(family, 2))
-        known.append(child)
+        parents |= {p for k in range(1, degree + 1) for p in itertools.combinations(family, k)}
         left.discard(child)
-    return fitting.refit(thorough=True)
 
 
-def _families(left: set[int], known: Sequence[int], together: set[Clique], sizes: Sequence[int], largest: float) -> list[tuple[int, Clique]]:
-    """Every column left with each parent, or pair of parents in one family, whose table stays useful; the smallest table where none does."""
-    parents = [(a,) for a in sorted(known)] + sorted(together)
-    found = [(x, tuple(sorted((x, *p)))) for x in sorted(left) for p in parents]
+def _families(left: set[int], parents: set[Clique], sizes: Sequence[int], largest: float) -> list[tuple[int, Clique]]:
+    """Every column left with every set of parents whose table stays useful; the smallest table of all where none does."""
+    found = [(x, tuple(sorted((x, *p)))) for x in sorted(left) for p in sorted(parents)]
     useful = [f for f in found if cells(f[1], sizes) <= largest]
     return useful or [min(found, key=lambda f: cells(f[1], sizes))]
 
