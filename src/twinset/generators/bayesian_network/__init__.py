@@ -19,7 +19,7 @@ class BayesianNetwork:
     With a budget (section ``[privacy]``): parents by private selection, families by noisy counts, as in PrivBayes; any two parents of a column
     sit in one family already, so that the whole is a small graphical model and overlapping counts are made to agree before rows are drawn.
     Further parents come as pairs, where the network is most wrong (``further_share = 0`` leaves the plain network).
-    Without: parents by the Bayesian information criterion, on the rows themselves, which the ledger shows as a reveal.
+    Without: parents by a penalised likelihood, on the rows themselves, which the ledger shows as a reveal.
     Prefer ``aim`` for a private release and ``trees`` for an ordinary one: this is here to be compared with. Not for free text, nor for
     columns of thousands of levels that matter (the rare ones share a cell).
 
@@ -28,7 +28,7 @@ class BayesianNetwork:
     ``useful``: a private family has no more cells than leave so many times the noise's standard deviation in the mean cell; ``select_share``:
     of what families may spend, for choosing parents; ``family_cells``: of one ordinary family, ``smoothing``: patients' worth of
     the smaller family that an ordinary family leans on; the rest as for :class:`twinset.generators.marginals.AIM`.
-    Sources: Zhang, Cormode, Procopiuc, Srivastava and Xiao, "PrivBayes", TODS 2017; Cooper and Herskovits 1992 and Schwarz 1978 for the ordinary one.
+    Sources: Zhang, Cormode, Procopiuc, Srivastava and Xiao, "PrivBayes", TODS 2017; Cooper and Herskovits 1992 and Akaike 1974 for the ordinary one.
     """
 
     focus: tuple[str, ...] | None = None
@@ -49,6 +49,8 @@ class BayesianNetwork:
 
     def fit(self, source: Source, rng: Rng) -> Model:
         if source.private:
-            return fit_marginals(self, source, partial(network, structure=Structure(self.degree, self.wide, self.useful, self.select_share, self.further_share)))
+            return fit_marginals(
+                self, source, partial(network, structure=Structure(self.degree, self.wide, self.useful, self.select_share, self.further_share))
+            )
         train = source.reveal("bayesian_network: the rows, to count families of columns").synthesised
         return learn(train, Learning(self.max_parents, self.family_cells, self.smoothing))
