@@ -117,7 +117,7 @@ class Line:
     epsilon: str
     rho: str
     right: str
-    cells: tuple[str, ...]
+    cells: tuple[tuple[str, str], ...]  # mean, lowest and highest
     standing: str
     tone: str
     chosen: bool
@@ -131,7 +131,7 @@ class Content:
     tone: str
     legend: tuple[tuple[Markup, str], ...]
     groups: tuple[tuple[str, str, tuple[Panel, ...]], ...]
-    heads: tuple[str, ...]
+    heads: tuple[tuple[str, str], ...]  # label, place
     tables: tuple[tuple[str, tuple[Line, ...]], ...]
     worst: str
 
@@ -142,22 +142,22 @@ def content(frontier: Frontier) -> Content:
     best = first.epsilon if first else None
     headline = f"ε = {best:g} with {first.generator}" if first and best is not None else "No epsilon is recommended"
     groups = (
-        ("Looks like the patients", "What each epsilon buys in fidelity.", _panels(frontier, _keys(frontier, FIDELITY))),
+        ("Looks like the patients", "What each epsilon buys in fidelity.", _panels(frontier, _keys(frontier, FIDELITY), "fidelity")),
         (
             "Leads to the same conclusions",
             "The declared analyses, repeated on the synthetic rows of every point.",
-            _panels(frontier, _keys(frontier, ENDPOINTS)),
+            _panels(frontier, _keys(frontier, ENDPOINTS), "endpoint"),
         ),
         (
             "Withstands attacks",
             "What attackers who were tried could do. The promise bounds them all; these are lower bounds.",
-            _panels(frontier, _attacks(frontier)),
+            _panels(frontier, _attacks(frontier), "attack"),
         ),
     )
     columns = _columns(frontier)
     legend = tuple((swatch(i, private=_private(frontier, g)), g) for i, g in enumerate(frontier.generators))
     tables = tuple((a.generator, _lines(frontier, a, columns)) for a in frontier.advice)
-    heads = tuple(title_of(next(f for s in frontier.spots for f in s.findings if (f.name, f.where) == k)) for k in columns)
+    heads = tuple((words.label(next(f for s in frontier.spots for f in s.findings if (f.name, f.where) == k)), k[1]) for k in columns)
     return Content(headline, _tone(best), legend, tuple(g for g in groups if g[2]), heads, tables, _worst(frontier))
 
 
@@ -190,13 +190,8 @@ def _attacks(frontier: Frontier) -> list[tuple[str, str]]:
     return [*usual, *own]
 
 
-def _panels(frontier: Frontier, keys: Sequence[tuple[str, str]]) -> tuple[Panel, ...]:
-    return tuple(_panel(frontier, k, f"plot-{k[0]}-{abs(hash_of(k))}".replace(".", "-")) for k in keys)
-
-
-def hash_of(key: tuple[str, str]) -> int:
-    """A small number that tells panels of one measure apart, the same in every process."""
-    return sum((i + 1) * b for i, b in enumerate("/".join(key).encode())) % 100_000
+def _panels(frontier: Frontier, keys: Sequence[tuple[str, str]], name: str) -> tuple[Panel, ...]:
+    return tuple(_panel(frontier, k, f"{name}-{i}") for i, k in enumerate(keys, start=1))
 
 
 def _panel(frontier: Frontier, key: tuple[str, str], name: str) -> Panel:
@@ -245,7 +240,8 @@ def _sentence(frontier: Frontier, key: tuple[str, str], marks: Scale, first: Fin
     parts = []
     for g in private:
         shown = [(e, _mean([f.value for f in frontier.at(g, e, key)])) for e in _told(frontier, g) if frontier.at(g, e, key)]
-        parts.append(f"{g}: " + ", ".join(f"{words.number(v)} at ε = {e:g}" for e, v in shown))
+        lost = [f"{e:g}" for e in frontier.epsilons if not frontier.at(g, e, key)]
+        parts.append(f"{g}: " + ", ".join([*(f"{words.number(v)} at ε = {e:g}" for e, v in shown), *([f"not measured at {', '.join(lost)}"] if lost else [])]))
     others = [g for g in frontier.generators if g not in private and frontier.at(g, None, key)]
     parts += [f"{g}, without a promise: {words.number(_mean([f.value for f in frontier.at(g, None, key)]))}" for g in others]
     if marks.band:
@@ -287,8 +283,8 @@ def _beyond(points: Sequence[tuple[str, float | None, list[Finding]]], marks: Sc
 
 
 def _columns(frontier: Frontier) -> list[tuple[str, str]]:
-    """What the table of epsilons shows: at most five measures."""
-    fidelity = _keys(frontier, ("fidelity.pairs", "fidelity.tstr.logistic", "fidelity.tstr.boosting"))[:3]
+    """What the table of epsilons shows: at most four measures."""
+    fidelity = [*_keys(frontier, ("fidelity.pairs",)), *_keys(frontier, ("fidelity.tstr.boosting",))[:1]]
     return [*fidelity, *_keys(frontier, ("endpoint.difference",))[:1], *_attacks(frontier)[:1]]
 
 
@@ -312,15 +308,15 @@ def _standing(advice: Advice, epsilon: float, largest: float) -> tuple[str, str]
     worse = advice.differs[epsilon]
     if not worse:
         return "cannot be told from the largest", "good"
-    return "worse than the largest: " + ", ".join(worse[:3]) + (f" and {len(worse) - 3} more" if len(worse) > 3 else ""), "wait"
+    return "worse: " + ", ".join(words.inline(w) for w in worse[:3]) + (f" and {len(worse) - 3} more" if len(worse) > 3 else ""), "wait"
 
 
-def _cell(found: Sequence[Finding]) -> str:
+def _cell(found: Sequence[Finding]) -> tuple[str, str]:
     if not found:
-        return "not measured"
+        return "not measured", ""
     values = [f.value for f in found]
-    mean, low, high = _mean(values), min(values), max(values)
-    return f"{mean:.3f}" + (f" ({low:.3f}–{high:.3f})" if len(values) > 1 else "")
+    ends = words.interval(min(values), max(values), decimals=3) if len(values) > 1 else ""
+    return words.number(_mean(values), decimals=3), ends
 
 
 def _worst(frontier: Frontier) -> str:

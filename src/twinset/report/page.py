@@ -58,7 +58,7 @@ def render_compare(pages: Sequence[Page]) -> str:
 
 def render_frontier(page: Frontier) -> str:
     """The sweep of a study as one HTML document: the recommended epsilon, a table by epsilon, a plot for every measure."""
-    return _environment().get_template("frontier.html").render({"page": page, "shown": frontier_content(page)})
+    return _environment().get_template("frontier.html").render({"page": page, "shown": frontier_content(page)}).replace("ε = ", "ε\u00a0=\u00a0")
 
 
 def not_shown(page: Page) -> tuple[str, ...]:

@@ -160,7 +160,14 @@ def _curve(plane: _Plane, series: Series, shift: float) -> Markup:
     parts = [element("path", {"class": f"span {style}", "d": polyline(top + low[::-1]) + "Z"})] if len(places) > 1 else []
     parts.append(element("path", {"class": f"line {style}", "d": polyline([(x, plane.y(p.mean)) for x, p in zip(xs, places, strict=True)])}))
     parts += [_point(plane, x, p, series.style, open_=False) for x, p in zip(xs, places, strict=True)]
+    seen = {p.epsilon for p in places}
+    parts += [_lost(plane.x(e) + shift, series.style) for e in plane.epsilons if e not in seen]
     return Markup("").join(parts)
+
+
+def _lost(x: float, style: int) -> Markup:
+    """A cross on the axis: this could not be measured here."""
+    return element("svg", {"class": f"mark lost s{style % 4}", "x": x, "y": BOTTOM, "overflow": "visible"}, DRAWN["cross"])
 
 
 def _point(plane: _Plane, x: float, place: Place, style: int, *, open_: bool) -> Markup:

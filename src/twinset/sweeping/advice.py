@@ -10,6 +10,7 @@ import numpy as np
 
 from twinset.core.finding import Finding
 from twinset.report.frontier import Advice, Spot, title_of
+from twinset.report.words import inline
 
 JUDGED = (
     "fidelity.columns",
@@ -154,4 +155,4 @@ def _notes(best: float, done: Sequence[float], differs: Mapping[float, tuple[str
 
 
 def _list(labels: Sequence[str]) -> str:
-    return ", ".join(labels[:4]) + (f" and {len(labels) - 4} more" if len(labels) > 4 else "")
+    return ", ".join(inline(w) for w in labels[:4]) + (f" and {len(labels) - 4} more" if len(labels) > 4 else "")
