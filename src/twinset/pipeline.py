@@ -74,6 +74,7 @@ def release(study: Study, *, progress: Progress | None = None) -> Made:
     say(f"fitting {study.generator.name} to {len(train):,} rows")
     model = generator.fit(vault, stream(study.seed, "fit"))
     proof = finish(claim) if claim else None
+    kept = saved(model) if claim else None
     n = study.release.n or _size(model, train, private=claim is not None)
     copies, results = [], []
     for number in range(1, study.release.copies + 1):
@@ -106,8 +107,16 @@ def release(study: Study, *, progress: Progress | None = None) -> Made:
     )
     page = make_page(study, results[0], verdict, facts)
     return Made(
-        study_text(study), page, verdict, tuple(c.cohort for c in copies), tuple(results), release_text(study), study.release.format, study.release.label
+        study_text(study), page, verdict, tuple(c.cohort for c in copies), tuple(results), release_text(study), study.release.format, study.release.label, kept
     )
+
+
+def saved(model: Model) -> dict[str, Any] | None:
+    """The model as it may leave with a private release; ``None`` for kinds that cannot be saved."""
+    from twinset.generators.marginals import MarginalsModel
+    from twinset.generators.marginals.saved import to_dict
+
+    return to_dict(model) if isinstance(model, MarginalsModel) else None
 
 
 def _halves(study: Study, cohort: Cohort, terms: Privacy | None) -> tuple[Cohort, Cohort]:

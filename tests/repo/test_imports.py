@@ -27,7 +27,7 @@ FLOORS = (
     ("study", "checks"),
     ("private",),
     ("draft", "pipeline"),
-    ("examine", "sweeping"),
+    ("examine", "inference", "sweeping"),
     ("api", "demo"),
     ("",),  # the package itself
     ("cli", "web"),

@@ -19,7 +19,7 @@ from twinset.errors import BadInput
 from twinset.io.place import new_folder
 from twinset.io.write import write_table
 from twinset.release.gate import Verdict
-from twinset.release.texts import CLAIM, CUSTODIAN_README, NO_CLAIM, README
+from twinset.release.texts import ANALYSIS, ANALYSIS_MODEL, CLAIM, CUSTODIAN_README, NO_CLAIM, README
 from twinset.report.page import Page, render, render_compare
 
 
@@ -35,6 +35,7 @@ class Made:
     public_study: str  # without private bounds
     format: str = "csv"
     label: str = "synthetic_id"
+    model: Mapping[str, Any] | None = None  # saved, where it is made of paid answers only and may leave
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write the release folder (or, refused, the custodian half alone) and give its path."""
@@ -112,6 +113,8 @@ def write_release(made: Made, folder: Path) -> None:
     _json(folder / "verdict.json", told(made))
     if made.page.certificate is not None:
         _json(folder / "certificate.json", made.page.certificate)
+    if made.model is not None:
+        _text(folder / "model.json", json.dumps(made.model, ensure_ascii=False, allow_nan=False) + "\n")
     _json(folder / "metadata.json", metadata(made, names))
     _text(folder / "study.json", made.public_study)
     _text(folder / "README.md", recipient_readme(made, names))
@@ -189,7 +192,8 @@ def recipient_readme(made: Made, names: Sequence[str]) -> str:
         audience=page.audience,
         label=f"Every row carries a mark in the column `{made.label}`." if made.label else "",
         claim=claim,
-        copies=len(made.copies),
+        analysis=ANALYSIS_MODEL if made.model is not None else ANALYSIS.format(copies=len(made.copies)),
+        model=f"* `model.json`: the fitted model ({len(json.dumps(made.model)) / 1000:,.0f} kB), for `twinset.combine`\n" if made.model is not None else "",
     )
 
 

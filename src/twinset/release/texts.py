@@ -12,6 +12,16 @@ CLAIM = (
     "All copies come from one model: they share its noise, and more of them do not average it away."
 )
 
+ANALYSIS = (
+    "With n real and k synthetic rows and {copies} copies, multiply\nthe variance by (k/n + 1/{copies}) (Raab, Nowok and Dibben, 2016), "
+    "and confirm what matters on the real data."
+)
+ANALYSIS_MODEL = (
+    "`twinset.combine(folder, analysis)` gives an interval that\ncounts the patients' chance and the noise: it draws from `model.json`, adds the noise that was added here, "
+    "and fits again.\nThe model holds noisy measurements only. All copies come from it and share its noise: do not treat them as independent, "
+    "and confirm what\nmatters on the real data."
+)
+
 CUSTODIAN_README = """\
 This folder must stay with the custodian. Everything in it was computed on real patients:
 report.html (open it in a browser), findings.json, verdict.json, ledger.json, study.json
@@ -26,7 +36,7 @@ README = """\
 
 {files}
 * `data-dictionary.csv`: what each column is
-{proof}* `verdict.json`: how each check of the release policy ended
+{proof}{model}* `verdict.json`: how each check of the release policy ended
 * `study.json`: how the cohort was made, without anything read from the rows
 * `metadata.json`, `SHA256SUMS`: labels for machines, checksums
 
@@ -34,8 +44,7 @@ README = """\
 
 ## What you may do with it
 Explore, write and test code, plan an analysis, teach. An estimate made here carries the model's error on top of sampling error:
-an interval computed as if these rows were patients is too narrow. With n real and k synthetic rows and {copies} copies, multiply
-the variance by (k/n + 1/{copies}) (Raab, Nowok and Dibben, 2016), and confirm what matters on the real data.
+an interval computed as if these rows were patients is too narrow. {analysis}
 
 ## What it does not promise
 {claim}

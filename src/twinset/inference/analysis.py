@@ -1,0 +1,80 @@
+"""An analysis, however it is given, as a function of a frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import polars as pl
+
+from twinset.core.cohort import Cohort
+from twinset.core.contracts import Effect
+from twinset.errors import BadInput
+from twinset.inference.copies import Copies
+
+Analysis = Callable[[pl.DataFrame], Any]
+Estimate = Callable[[pl.DataFrame], tuple[float, float]]
+
+
+@runtime_checkable
+class Estimates(Protocol):
+    """An endpoint, or anything that estimates effects of a cohort."""
+
+    def estimate(self, cohort: Cohort) -> Sequence[Effect]: ...
+
+
+def prepared(analysis: Analysis | Estimates | str, copies: Copies) -> Estimate:
+    """The analysis as frame -> (estimate, standard error or NaN)."""
+    contrast = ""
+    if isinstance(analysis, str):
+        analysis, contrast = _endpoint(analysis, copies)
+    if isinstance(analysis, Estimates):
+        return _effect(analysis, contrast, copies)
+    if not callable(analysis):
+        raise BadInput("the analysis is neither a function, an endpoint nor its name", where="combine", hint="give a function of a polars frame")
+    function = analysis
+
+    def estimate(frame: pl.DataFrame) -> tuple[float, float]:
+        found = function(frame)
+        value, error = found if isinstance(found, tuple | list) else (found, math.nan)
+        return float(value), float(error)
+
+    return estimate
+
+
+def _effect(endpoint: Estimates, contrast: str, copies: Copies) -> Estimate:
+    schema = copies.schema
+    if schema is None:
+        raise BadInput("an endpoint needs to know what the columns are", where="combine", hint="give the release folder, or a function in its place")
+    contrasts = [e.contrast for e in endpoint.estimate(Cohort(copies.frames[0].select(schema.names), schema))]
+    if not contrasts or (contrast and contrast not in contrasts) or (not contrast and len(contrasts) > 1):
+        raise BadInput(
+            f"the endpoint has {len(contrasts)} contrasts on the first copy, and one is needed",
+            where="combine",
+            hint='name it: "endpoint: contrast", the contrast as the endpoint\'s `estimate` calls it',
+        )
+    wanted = contrast or contrasts[0]
+
+    def estimate(frame: pl.DataFrame) -> tuple[float, float]:
+        effects = {e.contrast: e for e in endpoint.estimate(Cohort(frame.select(schema.names), schema))}
+        return (effects[wanted].value, effects[wanted].error) if wanted in effects else (math.nan, math.nan)
+
+    return estimate
+
+
+def _endpoint(name: str, copies: Copies) -> tuple[Estimates, str]:
+    """A declared endpoint by its name, or by "name: contrast"."""
+    from twinset.audit.endpoints import ENDPOINTS
+    from twinset.study import build
+
+    declared = {str(e.get("name", "")): e for e in copies.endpoints}
+    if name not in declared and ": " in name:
+        head, contrast = name.split(": ", 1)
+    else:
+        head, contrast = name, ""
+    if head not in declared:
+        raise BadInput("no endpoint of this name is declared in the release", where="combine", hint=f"declared: {', '.join(declared) or 'none'}")
+    settings = {k: v for k, v in declared[head].items() if k != "kind"}
+    made: Estimates = build(ENDPOINTS, str(declared[head]["kind"]), settings, section="combine")
+    return made, contrast
