@@ -7,43 +7,67 @@ constant, an empty column, one row, one column.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from twinset.core.cohort import Cohort
-from twinset.core.contracts import Generator
+from twinset.core.contracts import Generator, SizedModel
+from twinset.core.domain import OTHER
 from twinset.core.schema import Column, Schema
 from twinset.core.seeds import stream
-from twinset.dp.ledger import Ledger
+from twinset.dp.accountant import rho_of
+from twinset.dp.ledger import Allowance, Ledger
 from twinset.dp.vault import Vault
-from twinset.errors import TwinsetError
+from twinset.errors import BadInput, TwinsetError
 
 CANARY = "Zwölf-Ængström-7"  # a level that must appear in no repr
+EPSILON, DELTA, FOR_LEVELS = 5.0, 1e-9, 1e-10  # of a private run here; the last is the part of delta for finding levels
+UNLUCKY = 6.0  # sigma of noise that an honest private generator may show
 
 
-def check_generator(generator: Generator, *, seed: int = 0) -> None:
+@dataclass(frozen=True)
+class _Terms:
+    """On which terms the rows are handed out."""
+
+    private: bool
+
+    def vault(self, cohort: Cohort) -> Vault:
+        return Vault(cohort, Ledger(), Allowance(rho_of(EPSILON, DELTA - FOR_LEVELS), FOR_LEVELS) if self.private else None)
+
+
+def check_generator(generator: Generator, *, seed: int = 0, private: bool | None = None) -> None:
     """Runs the contract of a generator on small made-up tables; returns nothing if all holds.
+
+    ``private``: whether the runs have a budget (epsilon 5); by default only where the generator refuses to work without one. A generator
+    that does both is checked twice: once with ``private=True``.
 
     Checked: as many rows as asked (fewer and more than train), the source's synthesised schema and the
     train dtypes, levels of train or declared ones only, numbers inside the declared bounds, the same seed
     the same bytes, another seed other rows, train untouched, every look billed, nothing of the rows in
     ``repr``, row order unrelated to train's, and tables with one column, constants, empty columns, dates or missing codes. One row may be
-    refused with a TwinsetError. It says nothing about fidelity or privacy: that is the audit's work.
+    refused with a TwinsetError. Where the model knows ``n_rows``, that it is a sensible number. It says nothing about fidelity or privacy: that is the audit's work.
+
+    With a budget the contract differs, because noise never repeats and what nobody declared is not known: same seed, same bytes from one
+    model; the ledger is bounded and within its allowance; bounds, decimals and levels hold where they are declared public, elsewhere a level may
+    become "other" (or a gap) and gaps may appear within the noise; a level of one patient never appears; ``n_rows`` is not the exact number.
 
     Raises AssertionError with a plain sentence where a promise is broken.
 
     >>> from twinset.generators import GENERATORS
     >>> check_generator(GENERATORS["independent"]())
     """
-    _check_everyday(generator, seed)
-    _check_seeds(generator, seed)
-    _check_ledger(generator, seed)
-    _check_order(generator, seed)
+    terms = _Terms(_refuses(generator, seed) if private is None else private)
+    _check_everyday(generator, terms, seed)
+    _check_seeds(generator, terms, seed)
+    _check_ledger(generator, terms, seed)
+    _check_order(generator, terms, seed)
+    _check_size(generator, terms, seed)
     for what, cohort in odd_cohorts().items():
-        _check_table(generator, cohort, n=len(cohort) + 3, what=what, seed=seed)
-    _check_one_row(generator, seed)
+        _check_table(generator, terms, cohort, n=len(cohort) + 3, what=what, seed=seed)
+    _check_one_row(generator, terms, seed)
 
 
 def everyday_cohort(n: int = 150, *, seed: int = 0) -> Cohort:
@@ -111,28 +135,55 @@ def odd_cohorts() -> dict[str, Cohort]:
     }
 
 
-def _check_table(generator: Generator, cohort: Cohort, *, n: int, what: str, seed: int) -> Cohort:
+def _refuses(generator: Generator, seed: int) -> bool:
+    """Whether it works from a budget only."""
+    try:
+        generator.fit(_Terms(private=False).vault(everyday_cohort(40)), stream(seed, "terms"))
+    except BadInput:
+        return True
+    return False
+
+
+def _check_table(generator: Generator, terms: _Terms, cohort: Cohort, *, n: int, what: str, seed: int) -> Cohort:
     """One fit and one sample, everything about the result checked; gives the sample back."""
-    before = cohort.frame.clone()
-    model = generator.fit(Vault(cohort, Ledger()), stream(seed, "fit", what))
+    before, vault = cohort.frame.clone(), terms.vault(cohort)
+    model = generator.fit(vault, stream(seed, "fit", what))
     out = model.sample(n, stream(seed, "sample", what))
     _need(cohort.frame.equals(before), what, "the training table was changed")
     _need(len(out) == n, what, f"{n} rows were asked for, {len(out)} came")
     _need(out.schema == cohort.schema.synthesised, what, "the schema is not the source's `schema.synthesised`")
+    noise = max((e.noise for e in vault.ledger.events if e.mechanism == "discrete-gaussian"), default=0.0) if terms.private else 0.0
     for column in out.schema:
-        _need(out[column.name].dtype == cohort[column.name].dtype, what, f"column `{column.name}` changed its dtype")
-        _check_domain(column, cohort[column.name], out[column.name], what)
+        train, synthetic = cohort[column.name], out[column.name]
+        _need(synthetic.dtype == train.dtype, what, f"column `{column.name}` changed its dtype")
+        _check_gaps(column, train, synthetic, noise=noise, what=what)
+        if not column.numeric:
+            _check_levels(column, train, synthetic, terms, what)
+        elif column.origin == "public" or not terms.private:
+            _check_numbers(column, synthetic, what)
     return out
 
 
-def _check_domain(column: Column, train: pl.Series, synthetic: pl.Series, what: str) -> None:
-    name = column.name
-    if train.null_count() == 0:
-        _need(synthetic.null_count() == 0, what, f"column `{name}` has missing values, train has none")
-    if not column.numeric:
-        known = set(train.drop_nulls().unique().to_list()) | set(column.levels)
-        _need(set(synthetic.drop_nulls().unique().to_list()) <= known, what, f"column `{name}` has levels that are neither train's nor declared")
+def _check_gaps(column: Column, train: pl.Series, synthetic: pl.Series, *, noise: float, what: str) -> None:
+    """None where train has none; under a budget as many as noise explains, and any number where a level that was not found is a gap."""
+    if train.null_count() or (noise and not column.numeric and column.origin != "public"):
         return
+    most = UNLUCKY * noise / len(train) * len(synthetic)
+    most += UNLUCKY * math.sqrt(most)  # the draw's own luck
+    _need(synthetic.null_count() <= most, what, f"column `{column.name}` has missing values, train has none")
+
+
+def _check_levels(column: Column, train: pl.Series, synthetic: pl.Series, terms: _Terms, what: str) -> None:
+    held, shown = set(train.drop_nulls().unique().to_list()), set(synthetic.drop_nulls().unique().to_list())
+    unfound: set[object] = {False, True} if train.dtype == pl.Boolean else {OTHER}
+    known = held | set(column.levels) | (unfound if terms.private and column.origin != "public" else set())
+    _need(shown <= known, what, f"column `{column.name}` has levels that are neither train's nor declared")
+    if terms.private and column.origin != "public" and len(held) == len(train) > 1:
+        _need(not shown & held, what, f"column `{column.name}` shows levels that one patient holds each")
+
+
+def _check_numbers(column: Column, synthetic: pl.Series, what: str) -> None:
+    name = column.name
     if column.kind in ("date", "datetime"):
         return
     values = synthetic.drop_nulls().cast(pl.Float64).to_numpy()
@@ -144,17 +195,19 @@ def _check_domain(column: Column, train: pl.Series, synthetic: pl.Series, what: 
         _need(bool(np.allclose(values, np.round(values, column.decimals), rtol=0, atol=1e-9)), what, f"column `{name}` has more decimals than declared")
 
 
-def _check_everyday(generator: Generator, seed: int) -> None:
+def _check_everyday(generator: Generator, terms: _Terms, seed: int) -> None:
     train = everyday_cohort()
     for n, what in ((len(train), "an everyday table"), (1, "an everyday table, one row asked"), (3 * len(train), "an everyday table, more rows than train")):
-        _check_table(generator, train, n=n, what=what, seed=seed)
+        _check_table(generator, terms, train, n=n, what=what, seed=seed)
 
 
-def _check_seeds(generator: Generator, seed: int) -> None:
+def _check_seeds(generator: Generator, terms: _Terms, seed: int) -> None:
     train, what = everyday_cohort(), "seeds"
-    first, again = (generator.fit(Vault(train, Ledger()), stream(seed, "fit")) for _ in range(2))
+    first = generator.fit(terms.vault(train), stream(seed, "fit"))
     rows = first.sample(80, stream(seed, "sample")).frame.write_csv()
-    _need(again.sample(80, stream(seed, "sample")).frame.write_csv() == rows, what, "the same seed gave other rows after a second fit")
+    if not terms.private:
+        again = generator.fit(terms.vault(train), stream(seed, "fit"))
+        _need(again.sample(80, stream(seed, "sample")).frame.write_csv() == rows, what, "the same seed gave other rows after a second fit")
     other = first.sample(80, stream(seed + 1, "sample")).frame.write_csv()
     _need(other != rows, what, "another seed gave the same rows")
     _need(first.sample(80, stream(seed, "sample")).frame.write_csv() == rows, what, "sampling changed the model")
@@ -162,31 +215,50 @@ def _check_seeds(generator: Generator, seed: int) -> None:
         _need(CANARY not in repr(thing), what, f"{name}'s repr shows a level of the training table")
 
 
-def _check_ledger(generator: Generator, seed: int) -> None:
-    ledger, other = Ledger(), Ledger()
-    train = everyday_cohort()
-    model = generator.fit(Vault(train, ledger), stream(seed, "ledger"))
-    _need(bool(ledger.events), "ledger", "rows were modelled and nothing was billed")
-    bill = ledger.events
-    model.sample(10, stream(seed, "ledger"))
-    _need(ledger.events == bill, "ledger", "sampling asked the private rows again")
-    generator.fit(Vault(train, other), stream(seed, "ledger"))
-    _need(other.events == bill, "ledger", "the same fit was billed differently")
+def _check_ledger(generator: Generator, terms: _Terms, seed: int) -> None:
+    train, what = everyday_cohort(), "ledger"
+    vault = terms.vault(train)
+    model = generator.fit(vault, stream(seed, what))
+    bill = vault.ledger.events
+    _need(bool(bill), what, "rows were modelled and nothing was billed")
+    model.sample(10, stream(seed, what))
+    _need(vault.ledger.events == bill, what, "sampling asked the private rows again")
+    if terms.private:
+        _need(vault.ledger.bounded and vault.ledger.epsilon(DELTA) <= EPSILON * (1 + 1e-6), what, "more was spent than was allowed")
+        return
+    other = terms.vault(train)
+    generator.fit(other, stream(seed, what))
+    _need(other.ledger.events == bill, what, "the same fit was billed differently")
 
 
-def _check_order(generator: Generator, seed: int) -> None:
+def _check_order(generator: Generator, terms: _Terms, seed: int) -> None:
     """Row i of the sample must not belong to row i of train: the order would be a key to the patients."""
     train = everyday_cohort(400)
-    out = generator.fit(Vault(train, Ledger()), stream(seed, "order")).sample(len(train), stream(seed, "order", "sample"))
+    out = generator.fit(terms.vault(train), stream(seed, "order")).sample(len(train), stream(seed, "order", "sample"))
     for name in ("age", "arm"):
-        together = np.corrcoef(train[name].to_numpy(), out[name].to_numpy())[0, 1]
+        here, there = train[name].to_numpy(), out[name].cast(pl.Float64).fill_null(math.nan).to_numpy()
+        known = np.isfinite(there)
+        together = np.corrcoef(here[known], there[known])[0, 1]
         _need(abs(together) < 0.3, "order", f"the rows come in the order of the training rows (`{name}` correlates)")
 
 
-def _check_one_row(generator: Generator, seed: int) -> None:
+def _check_size(generator: Generator, terms: _Terms, seed: int) -> None:
+    """The number of rows that a model proposes: about train's, and under a budget (one patient more or less) never simply train's."""
+    train, what = everyday_cohort(120).select(["age", "sex"]), "size"
+    exact = []
+    for k in range(8 if terms.private else 1):
+        model = generator.fit(terms.vault(train), stream(seed, what, k))
+        if not isinstance(model, SizedModel):
+            return
+        _need(len(train) / 4 <= model.n_rows <= 4 * len(train), what, "`n_rows` is far from the number of rows of train")
+        exact.append(model.n_rows == len(train))
+    _need(not (terms.private and all(exact)), what, "`n_rows` is the exact number of rows, which is private where neighbours differ by a patient")
+
+
+def _check_one_row(generator: Generator, terms: _Terms, seed: int) -> None:
     single = everyday_cohort(40).take(np.array([0]))
     try:
-        _check_table(generator, single, n=2, what="one row", seed=seed)
+        _check_table(generator, terms, single, n=2, what="one row", seed=seed)
     except TwinsetError as refusal:
         _need(CANARY not in str(refusal), "one row", "the refusal quotes a level")
 

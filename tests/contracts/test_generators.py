@@ -11,13 +11,20 @@ import polars as pl
 import pytest
 
 from twinset.checks import check_generator, everyday_cohort
+from twinset.coding.discretise import rows
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import Source
+from twinset.core.domain import Axis, Domain
 from twinset.core.schema import Schema
 from twinset.core.seeds import Rng, stream
+from twinset.dp.events import reveal
 from twinset.dp.ledger import Ledger
 from twinset.dp.vault import Vault
+from twinset.errors import BadInput, BudgetExhausted
 from twinset.generators import GENERATORS
+
+MEASURING = ("aim", "mst")  # work from a budget only
+EITHER = ("bayesian_network",)  # private where there is one
 
 
 @pytest.mark.parametrize("name", GENERATORS.names())
@@ -25,9 +32,26 @@ def test_contract(name: str) -> None:
     check_generator(GENERATORS[name]())
 
 
-@pytest.mark.parametrize("name", GENERATORS.names())
+@pytest.mark.parametrize("name", EITHER)
+def test_contract_under_a_budget(name: str) -> None:
+    check_generator(GENERATORS[name](), private=True)
+
+
+@pytest.mark.parametrize("name", MEASURING)
+def test_no_budget_no_model(name: str) -> None:
+    with pytest.raises(BadInput, match="budget"):
+        check_generator(GENERATORS[name](), private=False)
+
+
+@pytest.mark.parametrize("name", [n for n in GENERATORS.names() if n not in (*MEASURING, *EITHER)])
+def test_a_budget_covers_no_reveal(name: str) -> None:
+    with pytest.raises(BudgetExhausted):
+        check_generator(GENERATORS[name](), private=True)
+
+
+@pytest.mark.parametrize("name", [n for n in GENERATORS.names() if n not in MEASURING])
 def test_reveal_is_billed(name: str) -> None:
-    """None of today's generators is private: the ledger must say so."""
+    """Without a budget these read the rows: the ledger must say so."""
     ledger = Ledger()
     GENERATORS[name]().fit(Vault(everyday_cohort(80), ledger), stream(0))
     assert math.isinf(ledger.rho)
@@ -115,3 +139,79 @@ def test_the_suite_passes_an_honest_plug_in() -> None:
 def test_the_suite_catches(fault: str, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         check_generator(Bootstrap(fault))
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Noisy one-way counts, columns drawn apart: satisfies the contract of a private generator. ``fault`` breaks one promise."""
+
+    fault: str = ""
+
+    def fit(self, source: Source, rng: Rng) -> MarginsModel:
+        if not source.private:
+            raise BadInput("needs a budget")
+        table = source._rows  # type: ignore[attr-defined]
+        if self.fault == "unbilled":
+            return MarginsModel(source, Domain(()), (), 100, self.fault)
+        domain = source.discretise(rho=0.2 * source.remaining)
+        sigma = source.sensitivity * math.sqrt((len(domain) + 1) / (2 * 0.9 * source.remaining))
+        counts = tuple(source.marginal((a.name,), sigma=sigma).counts for a in domain)
+        n = int(source.marginal((), sigma=sigma).counts)
+        if self.fault == "free look":
+            source.ledger._events.pop()  # type: ignore[attr-defined]
+            source.ledger._events.append(reveal("x"))  # type: ignore[attr-defined]
+        if self.fault == "rare levels":
+            domain = domain.with_axes({a.name: _with_levels(a, table.cohort()[a.name]) for a in domain if a.name == "level"})
+        return MarginsModel(
+            source, domain, counts, len(table) if self.fault == "exact size" else max(n, 1) * (50 if self.fault == "wrong size" else 1), self.fault
+        )
+
+
+def _with_levels(axis: Axis, values: pl.Series) -> Axis:
+    """The levels themselves instead of those that could be told from noise: the leak."""
+    levels = tuple(values.unique().sort().to_list())
+    n = len(levels) + 2
+    return replace(axis, levels=levels, cell_of=np.minimum(np.arange(n), axis.size - 1).astype(np.int32), weights=np.ones(n))
+
+
+@dataclass(frozen=True, repr=False)
+class MarginsModel:
+    source: Any
+    domain: Domain
+    counts: tuple[Any, ...]
+    n_rows: int
+    fault: str
+
+    def sample(self, n: int, rng: Rng) -> Cohort:
+        if self.fault == "asks later":
+            self.source.ledger._events.append(self.source.ledger.events[0])
+        shares = [np.maximum(c, 0) + 1e-9 for c in self.counts]
+        codes = np.array([rng.choice(len(s), n, p=s / s.sum()) for s in shares]).reshape(len(shares), n)
+        out = rows(codes, self.domain, self.source.schema.synthesised, self.source.dtypes, rng)
+        if self.fault == "gaps" and "age" in out.frame.columns:
+            return Cohort(out.frame.with_columns(age=pl.lit(None, out.frame.schema["age"])), out.schema)
+        if self.fault == "bounds" and "age" in out.frame.columns:
+            return Cohort(out.frame.with_columns(pl.col("age") + 1000), out.schema)
+        return out
+
+
+def test_the_suite_passes_an_honest_private_plug_in() -> None:
+    check_generator(Margins())
+
+
+@pytest.mark.parametrize(
+    "fault, message",
+    [
+        ("unbilled", "rows were asked for|nothing was billed"),
+        ("free look", "more was spent"),
+        ("asks later", "sampling asked the private rows again"),
+        ("exact size", "exact number of rows"),
+        ("wrong size", "far from the number of rows"),
+        ("rare levels", "levels that one patient holds each"),
+        ("gaps", "train has none"),
+        ("bounds", "above its declared bound"),
+    ],
+)
+def test_the_suite_catches_a_private_one(fault: str, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_generator(Margins(fault))
