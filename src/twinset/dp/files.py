@@ -42,7 +42,7 @@ class FileTable:
         self._domain: Domain | None = None
         self._numbers = itertools.count(1)
         self._stored = self._open()
-        self._rows = self._typed(table=bool(bound and schema.unit) or self._path.suffix.lower() in TEXT)
+        self._relation = self._typed(table=bool(bound and schema.unit) or self._path.suffix.lower() in TEXT)
         if bound and schema.unit:
             self._keep(bound, seed)
         self._n_rows = self._check()
@@ -61,16 +61,16 @@ class FileTable:
     def most_rows(self) -> int:
         if not self._schema.unit:
             return 1
-        return int(self._database.rows(f"SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM {self._rows} GROUP BY unit)")[0][0])
+        return int(self._database.rows(f"SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM {self._relation} GROUP BY unit)")[0][0])
 
     def histogram(self, axis: Axis) -> IntArray:
-        counts = self._database.tally(sql.cell(axis, self._x(axis.name)), self._rows, axis.n_fine + 1)
+        counts = self._database.tally(sql.cell(axis, self._x(axis.name)), self._relation, axis.n_fine + 1)
         _no_unlisted([axis.name] if counts[-1] else [])
         return counts[:-1]
 
     def levels(self, name: str) -> tuple[Sequence[Level], IntArray]:
         x = self._x(name)
-        found = self._database.rows(f"SELECT {x}, count(*) FROM {self._rows} WHERE {x} IS NOT NULL GROUP BY 1 ORDER BY 1")
+        found = self._database.rows(f"SELECT {x}, count(*) FROM {self._relation} WHERE {x} IS NOT NULL GROUP BY 1 ORDER BY 1")
         return [level for level, _ in found], np.array([n for _, n in found], dtype=np.int64)
 
     def counts(self, domain: Domain) -> Counts:
@@ -135,14 +135,14 @@ class FileTable:
             f"CREATE TABLE bounded AS SELECT typed.* FROM typed SEMI JOIN (SELECT id FROM ({first}) WHERE r <= {int(bound)}) ON typed.rowid = id"
         )
         self._database.run("DROP TABLE typed")
-        self._rows = "bounded"
+        self._relation = "bounded"
 
     def _check(self) -> int:
         """The number of rows, if every cell can be read as the schema says."""
         columns = tuple(self._schema.synthesised)
         lost = [f"count(*) FILTER (b{i} AND x{i} IS NULL)" for i in range(len(columns))]
         odd = [f"count(*) FILTER (x{i} <> round(x{i}) OR abs(x{i}) > {sql.EXACT})" if c.kind == "integer" else "0" for i, c in enumerate(columns)]
-        n_rows, *found = self._database.rows(f"SELECT count(*), {', '.join(lost + odd)} FROM {self._rows}")[0]
+        n_rows, *found = self._database.rows(f"SELECT count(*), {', '.join(lost + odd)} FROM {self._relation}")[0]
         unread, broken = found[: len(columns)], found[len(columns) :]
         _no_unlisted([c.name for c, n in zip(columns, unread, strict=True) if n and c.kind == "category"])
         problems = [f"column `{c.name}` is declared {c.kind} and holds something else" for c, n in zip(columns, unread, strict=True) if n]
@@ -155,7 +155,7 @@ class FileTable:
         """The table ``fine``: the fine cells of every row."""
         self._domain = None
         coded = [f"({sql.cell(a, self._x(a.name))})::{_narrow(a.n_fine + 1)} AS f{i}" for i, a in enumerate(domain)]
-        self._database.run(f"DROP TABLE IF EXISTS fine; CREATE TABLE fine AS SELECT {', '.join(coded)} FROM {self._rows}")
+        self._database.run(f"DROP TABLE IF EXISTS fine; CREATE TABLE fine AS SELECT {', '.join(coded)} FROM {self._relation}")
         most = self._database.rows(f"SELECT {', '.join(f'max(f{i})' for i in range(len(domain)))} FROM fine")[0]
         _no_unlisted([a.name for a, m in zip(domain, most, strict=True) if m is not None and m >= a.n_fine])
         self._domain = domain
