@@ -1,0 +1,156 @@
+"""A vault over a file: the same answers from Parquet, CSV and DuckDB, nothing handed out, nothing quoted, and a generator that never loads the rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import polars as pl
+import pytest
+
+from twinset.core.cohort import Cohort
+from twinset.core.domain import Domain
+from twinset.core.schema import Column, Schema
+from twinset.core.seeds import stream
+from twinset.dp import discover
+from twinset.dp.cover import all_of
+from twinset.dp.duck import Reading
+from twinset.dp.files import FileTable
+from twinset.dp.ledger import Allowance, Ledger
+from twinset.dp.tables import MemoryTable
+from twinset.dp.vault import Vault
+from twinset.errors import BadInput, SchemaMismatch, TableUnreadable
+from twinset.generators import GENERATORS
+
+SECRET = "Ærøskøbing"
+SCHEMA = Schema(
+    (
+        Column("age", "integer", low=0, high=90, missing_codes=(-8.0,), origin="public"),
+        Column("dose", "number", low=0.0, high=5.0, origin="public"),
+        Column("seen", "date", low=17_000, high=19_000, origin="public"),
+        Column("at", "datetime", low=17_000, high=19_000, origin="public"),
+        Column("town", "category", levels=("A b", SECRET, 'say "x", y'), origin="public"),
+        Column("well", "category", levels=(True, False), origin="public"),
+    )
+)
+
+
+def table(n: int) -> pl.DataFrame:
+    rng = np.random.default_rng(1)
+    days = rng.integers(16_900, 19_100, n)
+    gap = rng.random((6, n)) < 0.1
+    frame = pl.DataFrame(
+        {
+            "age": np.where(rng.random(n) < 0.1, -8, rng.integers(-5, 120, n)),
+            "dose": np.round(rng.gamma(1.0, 2.0, n), 3),
+            "seen": pl.Series(days, dtype=pl.Int32).cast(pl.Date),
+            "at": pl.Series(days * 86_400_000_000 + rng.integers(0, 86_400_000_000, n)).cast(pl.Datetime("us")),
+            "town": pl.Series(np.array(SCHEMA["town"].levels, dtype=object)[rng.integers(0, 3, n)], dtype=pl.String),
+            "well": rng.random(n) < 0.3,
+        }
+    )
+    return frame.with_columns([pl.when(pl.Series(g)).then(None).otherwise(pl.col(c)).alias(c) for c, g in zip(frame.columns, gap, strict=True)])
+
+
+def cells() -> Domain:
+    return Domain(tuple(discover.number_axis(c, discover.grid(c)) if c.numeric else discover.level_axis(c, c.levels, other=False) for c in SCHEMA))
+
+
+def stored(frame: pl.DataFrame, folder: Path, kind: str) -> tuple[Path, Reading]:
+    path = folder / f"t.{kind}"
+    match kind:
+        case "parquet":
+            frame.write_parquet(path)
+        case "csv":
+            frame.write_csv(path, separator=";")
+        case _:
+            frame.write_parquet(folder / "via.parquet")
+            with duckdb.connect(str(path)) as database:
+                database.execute(f"""CREATE TABLE "the table" AS SELECT * FROM read_parquet('{folder / "via.parquet"}')""")
+    return path, Reading(table="the table" if kind == "duckdb" else "", separator=";" if kind == "csv" else "")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "duckdb"])
+@pytest.mark.parametrize("n", [0, 1, 700])
+def test_every_kind_of_file_counts_as_memory_does(kind: str, n: int, tmp_path: Path) -> None:
+    frame = table(n)
+    path, reading = stored(frame, tmp_path, kind)
+    file, memory, cliques = FileTable(path, SCHEMA, reading=reading), MemoryTable(Cohort(frame, SCHEMA)), [(), *all_of(6, 1), *all_of(6, 3)]
+    assert len(file) == n
+    for ours, theirs in zip(memory.counts(cells()).count(cliques), file.counts(cells()).count(cliques), strict=True):
+        assert np.array_equal(ours, theirs)
+    for axis in cells():
+        assert np.array_equal(memory.histogram(axis), file.histogram(axis))
+
+
+def test_regrouped_cells_are_counted_anew(tmp_path: Path) -> None:
+    path, reading = stored(table(300), tmp_path, "parquet")
+    file, domain = FileTable(path, SCHEMA, reading=reading), cells()
+    before = file.counts(domain).count([(0,)])[0]
+    groups = np.arange(domain["age"].n_fine) // 7
+    after = file.counts(domain.with_axes({"age": domain["age"].grouped(groups)})).count([(0,)])[0]
+    assert np.array_equal(np.bincount(groups, weights=before[domain["age"].cell_of]), after)
+
+
+@pytest.mark.parametrize("name", ["mst", "aim", "bayesian_network"])
+def test_a_private_generator_never_loads_the_rows(name: str, tmp_path: Path) -> None:
+    """Bounds of ``age`` and levels of ``town`` are found in the file too; the model is that of a table of about its size."""
+    frame = table(2000)
+    path, reading = stored(frame, tmp_path, "parquet")
+    schema = Schema((Column("age", "integer"), *tuple(SCHEMA)[1:4], Column("town", "category"), SCHEMA["well"]))
+    vault = Vault(FileTable(path, schema, reading=reading), Ledger(), Allowance(0.5, 1e-9))
+    model = GENERATORS[name]().fit(vault, stream(0))
+    out = model.sample(500, stream(1))
+    assert vault.ledger.bounded
+    assert abs(model.n_rows - 2000) < 200  # type: ignore[attr-defined]
+    assert dict(out.frame.schema) == dict(frame.schema)
+    assert set(out["town"].drop_nulls().unique()) <= {*SCHEMA["town"].levels, "other"}
+    with pytest.raises(BadInput, match="not handed out"):
+        Vault(FileTable(path, schema, reading=reading), Ledger()).reveal("x")
+
+
+def test_what_cannot_be_read_is_refused_without_being_quoted(tmp_path: Path) -> None:
+    path, reading = stored(table(200), tmp_path, "csv")
+    wrong = Schema((Column("town", "integer"),))
+    with pytest.raises(SchemaMismatch, match="`town`") as refusal:
+        FileTable(path, wrong, reading=reading)
+    fewer = Schema((Column("town", "category", levels=("A b",), origin="public"),))
+    with pytest.raises(SchemaMismatch, match="not declared") as unlisted:
+        Vault(FileTable(path, fewer, reading=reading), Ledger()).discretise(rho=0.0)
+    with pytest.raises(SchemaMismatch, match="`nowhere`"):
+        FileTable(path, Schema((Column("nowhere", "integer"),)), reading=reading)
+    broken = tmp_path / "broken.parquet"
+    broken.write_bytes(SECRET.encode() * 100)
+    with pytest.raises(TableUnreadable) as unreadable:
+        FileTable(broken, SCHEMA)
+    for error in (refusal, unlisted, unreadable):
+        assert SECRET not in str(error.value)
+        assert error.value.__cause__ is None
+        assert error.value.__suppress_context__ or error.value.__context__ is None
+
+
+def test_nothing_is_left_behind_and_nothing_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "work"))
+    (tmp_path / "work").mkdir()
+    path, reading = stored(table(200), tmp_path, "parquet")
+    file = FileTable(path, SCHEMA, reading=reading)
+    file.counts(cells()).count([(0, 1)])
+    assert list((tmp_path / "work").iterdir())
+    assert SECRET not in repr(file)
+    del file
+    assert not list((tmp_path / "work").iterdir())
+
+
+def test_a_patient_beyond_the_bound_is_refused_and_a_bounded_one_counted(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"id": [1, 1, 1, 2], "g": [0, 1, 0, 1]})
+    schema = Schema((Column("id", "integer", role="identifier"), Column("g", "category", levels=(0, 1), origin="public")), unit="id")
+    path = tmp_path / "t.parquet"
+    frame.write_parquet(path)
+    ledger = Ledger(unit="id")
+    with pytest.raises(BadInput, match="more rows than the bound"):
+        Vault(FileTable(path, schema), ledger, Allowance(1e9, per_patient=2)).discretise(rho=0.0)
+    assert not ledger.events
+    vault = Vault(FileTable(path, schema, bound=2), ledger, Allowance(1e9, per_patient=2))
+    vault.discretise(rho=0.0)
+    assert vault.marginal((), sigma=0.01).counts == 3
