@@ -60,7 +60,8 @@ def _numbers(column: Numbers, axis: Axis) -> IntArray:
 
 
 def _levels(column: Codes, axis: Axis) -> IntArray:
-    known: dict[Level | None, int] = {level: i for i, level in enumerate(axis.levels)}
+    known: dict[Level | None, int] = {code: axis.n_values + axis.other + j for j, code in enumerate(axis.column.missing_codes)}
+    known |= {level: i for i, level in enumerate(axis.levels)}
     elsewhere = axis.n_values if axis.other else -1
     table = [axis.n_fine - 1 if level is None else known.get(level, elsewhere) for level in column.levels]
     return np.array(table, dtype=np.int32)[column.codes] if table else np.zeros(0, dtype=np.int32)
@@ -89,7 +90,8 @@ def _spread(axis: Axis, row: IntArray, rng: Rng) -> IntArray:
 def _number(axis: Axis, column: Column, fine: IntArray, rng: Rng) -> Numbers:
     inside = np.minimum(fine, max(axis.n_values - 1, 0))
     low, high = axis.edges[inside], axis.edges[inside + 1]
-    values = low + rng.random(len(fine)) * (high - low)
+    width = np.where(high - low < np.finfo(np.float64).tiny, 0.0, high - low)  # a cell of one value: nothing between it and the next number
+    values = low + rng.random(len(fine)) * width
     digits = 0 if column.kind in ("integer", "date") else column.decimals
     if digits is not None and column.kind != "datetime":
         unit = 10.0**digits
@@ -104,5 +106,6 @@ def _number(axis: Axis, column: Column, fine: IntArray, rng: Rng) -> Numbers:
 
 def _level(axis: Axis, column: Column, fine: IntArray, dtype: pl.DataType) -> Coded:
     other = (OTHER if dtype == pl.String else None,) if axis.other else ()
-    levels: tuple[Level | None, ...] = (*axis.levels, *other, *[None] * (axis.n_fine - axis.n_values - axis.other))
+    codes = [None if dtype == pl.String else int(c) if dtype.is_integer() else c for c in axis.column.missing_codes]
+    levels: tuple[Level | None, ...] = (*axis.levels, *other, *codes, None)
     return Codes(column, fine.astype(np.int32), levels)
