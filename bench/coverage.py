@@ -18,10 +18,8 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
-
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
 
 import numpy as np
 import polars as pl
@@ -43,6 +41,7 @@ LOG_HAZARD_RATIO = -0.5
 STAGES = (0.35, 0.3, 0.2, 0.15)
 LOGIT, BY_ARM, BY_STAGE = -0.4, 0.5, -0.4  # of response
 Z95 = 1.959963984540054
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS")
 
 
 def _category(name: str, size: int, role: Role = "") -> Column:
@@ -126,7 +125,7 @@ def once(setting: Setting, seed: int) -> dict[str, tuple[float, ...]]:
     vault = Vault(Cohort(patients, SCHEMA), Ledger(), Allowance(rho_of(setting.epsilon, setting.delta), 0.0))
     model = GENERATORS[setting.generator]().fit(vault, rng)
     copies = Copies((model.sample(model.n_rows, rng).frame,), SCHEMA, model, private=True)
-    out = {}
+    out: dict[str, tuple[float, ...]] = {}
     inferences = infer_all(copies, tuple(ANALYSES.values()), runs=setting.runs, level=0.95, seed=seed)
     for (name, analysis), found in zip(ANALYSES.items(), inferences, strict=True):
         real, error = analysis(patients)
@@ -139,7 +138,8 @@ def once(setting: Setting, seed: int) -> dict[str, tuple[float, ...]]:
 def cell(setting: Setting, trials: int, workers: int) -> list[dict[str, object]]:
     """Rows of the table for one budget."""
     start = time.perf_counter()
-    with ProcessPoolExecutor(workers) as pool:
+    os.environ.update(dict.fromkeys(THREADS, "1"))  # read by each worker as it starts
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         done = list(pool.map(partial(once, setting), range(trials), chunksize=5))
     rows: list[dict[str, object]] = []
     for name, truth in TRUTH.items():
