@@ -40,8 +40,12 @@ def sweep(
 
     asked = grid(epsilon, ",".join(generator or ["aim"]), repeats=repeats, publish=publish)
     loaded = load(study, overrides=[f"privacy.epsilon={asked.epsilons[-1]!r}", *(sets or ())])
-    with _progress(quiet=as_json) as say:
-        swept = run(loaded, asked, out, workers=workers or os.cpu_count() or 1, overwrite=overwrite, progress=say)
+    try:
+        with _progress(quiet=as_json) as say:
+            swept = run(loaded, asked, out, workers=workers or os.cpu_count() or 1, overwrite=overwrite, progress=say)
+    except KeyboardInterrupt:
+        _line("interrupted: every finished point is kept, and the same command goes on from there")
+        raise typer.Exit(130) from None
     if as_json:
         print(json.dumps(swept.points, indent=2, ensure_ascii=False))
     else:
