@@ -11,8 +11,8 @@ The functions ``audit`` and ``release`` share their names with sub-packages; the
 
 import twinset.audit
 import twinset.release  # noqa: F401 (the packages come first, the functions are bound over them)
-from twinset.api import Audit, audit, check_generator, combine, infer, load_study, plugins, release, synthesize
+from twinset.api import Audit, audit, check_generator, combine, infer, load_study, plugins, release, sweep, synthesize
 from twinset.errors import TwinsetError
 
 __version__ = "0.1.0"
-__all__ = ["Audit", "TwinsetError", "__version__", "audit", "check_generator", "combine", "infer", "load_study", "plugins", "release", "synthesize"]
+__all__ = ["Audit", "TwinsetError", "__version__", "audit", "check_generator", "combine", "infer", "load_study", "plugins", "release", "sweep", "synthesize"]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from twinset.release.gate import Verdict
     from twinset.report.page import Page
     from twinset.study import Study
+    from twinset.sweeping.run import Swept
 
 Frame = TypeVar("Frame")
 
@@ -163,6 +164,33 @@ def combine(
     else:
         copies = read_copies(Path(release), n=n) if isinstance(release, str | Path) else of_frames(release, n=n)
     return infer_population(copies, analysis, runs=runs, level=level, seed=seed)
+
+
+def sweep(  # noqa: PLR0913
+    study: Study | str | Path,
+    folder: str | Path,
+    *,
+    epsilons: Sequence[float] = (1, 2, 5, 10, 20, 50, 100),
+    generators: Sequence[str] = ("aim",),
+    repeats: int = 3,
+    publish: bool = False,
+    workers: int = 1,
+    overwrite: bool = False,
+) -> Swept:
+    """The privacy-utility frontier of a study, in ``folder``: fidelity, endpoints and attacks at several epsilons.
+
+    The result holds ``points`` (what ``custodian/sweep.json`` holds), ``epsilon`` (the smallest that costs nothing, or ``None``) and
+    ``advice`` (with the reason). Stays with the custodian: to choose by looking at it is a look at patients. Interrupted or killed, the same call goes
+    on where it was. A script that asks for several ``workers`` needs the usual ``if __name__ == "__main__":``. See docs/sweep.md.
+    Raises BadInput for a study, list or folder that cannot be used; BudgetExhausted where ``publish`` costs more than the ledger has.
+    """
+    from twinset.study import Study
+    from twinset.sweeping.grid import grid
+    from twinset.sweeping.run import sweep as run
+
+    asked = grid(epsilons, generators, repeats=repeats, publish=publish)
+    loaded = study if isinstance(study, Study) else load_study(study)
+    return run(loaded, asked, Path(folder), workers=workers, overwrite=overwrite)
 
 
 @dataclass(frozen=True, repr=False)

@@ -23,7 +23,20 @@ LONG_FILES: dict[str, str] = {
     "twinset.report.sections": "one function a section of the page",
 }
 FEWEST_TESTS = 150
-PUBLIC: list[str] = ["Audit", "TwinsetError", "__version__", "audit", "check_generator", "combine", "infer", "load_study", "plugins", "release", "synthesize"]
+PUBLIC: list[str] = [
+    "Audit",
+    "TwinsetError",
+    "__version__",
+    "audit",
+    "check_generator",
+    "combine",
+    "infer",
+    "load_study",
+    "plugins",
+    "release",
+    "sweep",
+    "synthesize",
+]
 RANDOM_PIECES = {"default_rng", "Generator", "PCG64", "SeedSequence", "BitGenerator"}
 
 

@@ -11,8 +11,8 @@ from markupsafe import Markup, escape
 from twinset.report import analyses, compare, sections, words
 from twinset.report.cards import cards
 from twinset.report.frontier import Frontier
-from twinset.report.frontier import content as frontier_content
 from twinset.report.material import Page
+from twinset.report.panels import content
 from twinset.report.privacy import promise
 from twinset.report.proof import proof
 from twinset.report.svg import symbol
@@ -58,7 +58,7 @@ def render_compare(pages: Sequence[Page]) -> str:
 
 def render_frontier(page: Frontier) -> str:
     """The sweep of a study as one HTML document: the recommended epsilon, a table by epsilon, a plot for every measure."""
-    return _environment().get_template("frontier.html").render({"page": page, "shown": frontier_content(page)}).replace("ε = ", "ε\u00a0=\u00a0")
+    return _environment().get_template("frontier.html").render({"page": page, "shown": content(page)}).replace("ε = ", "ε\u00a0=\u00a0")
 
 
 def not_shown(page: Page) -> tuple[str, ...]:

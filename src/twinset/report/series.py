@@ -78,7 +78,7 @@ def plot(series: Sequence[Series], epsilons: tuple[float, ...], marks: Scale, be
         parts.append(
             element("text", {"class": "tick chosen", "x": x + (-4 if side == "end" else 4), "y": TOP - 8, "text-anchor": side}, f"recommended: ε = {best:g}")
         )
-    private = [s for s in series if s not in beside]
+    private = [s for s in series if any(p.epsilon is not None for p in s.places)]
     for i, s in enumerate(private):
         parts.append(_curve(plane, s, (i - (len(private) - 1) / 2) * APART))
     parts += _others(plane, beside)
