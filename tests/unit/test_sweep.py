@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -285,6 +286,11 @@ class TestAdvice:
         advice = advise(full, "aim")
         assert advice.epsilon == 10.0
         assert "tandardised difference, survival" in advice.differs[5.0][0]
+
+    def test_beyond_as_good_as_real_nothing_is_gained(self) -> None:
+        """Catches a rule that asks for more epsilon so that the sample itself is learnt by heart: at 2, 0.18 is inside what new patients score."""
+        real = [replace(s, findings=tuple(replace(f, beside={"independent": 0.3, "floor": 0.19}) for f in s.findings)) for s in spots(FLAT)]
+        assert advise(real, "aim").epsilon == 2.0
 
     def test_points_that_could_not_be_made_are_told(self) -> None:
         lost = [Spot(0.1, "aim", r, (), missing="the budget of this run does not cover it") for r in (1, 2, 3)]

@@ -232,7 +232,7 @@ def _standing(advice: Advice, epsilon: float, largest: float) -> tuple[str, str]
         return "not judged", "none"
     worse = advice.differs[epsilon]
     if not worse:
-        return "cannot be told from the largest", "good"
+        return "not worse than the largest", "good"
     return "worse: " + ", ".join(words.inline(w) for w in worse[:3]) + (f" and {len(worse) - 3} more" if len(worse) > 3 else ""), "wait"
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from twinset.core.finding import Finding
 from twinset.report.frontier import Advice, Spot, title_of
+from twinset.report.scale import scale
 from twinset.report.words import inline
 
 JUDGED = (
@@ -28,11 +29,12 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Seen:
-    """One measure at one epsilon: its repeats, and the mean ends of the figures' own 95 % intervals."""
+    """One measure at one epsilon: its repeats, the mean ends of the figures' own 95 % intervals, and where as good as real begins (NaN: unknown)."""
 
     values: tuple[float, ...]
     low: float
     high: float
+    edge: float = math.nan
 
     @property
     def mean(self) -> float:
@@ -49,7 +51,8 @@ def advise(spots: Sequence[Spot], generator: str) -> Advice:
 
     A measure at an epsilon differs from the largest epsilon's where its mean is worse by more than both (a) the 95 % interval over repeats of the
     difference of two means (Student's t, two samples) and (b) the half of the figure's own 95 % interval on that side: less could not be
-    told from the luck of which patients were sampled. The smallest epsilon at which no measure differs is recommended; none where there is one
+    told from the luck of which patients were sampled. What is already as good as a perfect generator or new patients does not differ: more
+    than that is not gained, it is learnt by heart. The smallest epsilon at which no measure differs is recommended; none where there is one
     repeat only, or where the largest epsilon itself is no better than independent columns.
     """
     seen = table(spots, generator)
@@ -94,15 +97,22 @@ def judged(spot: Spot) -> dict[Key, Finding]:
 
 def _seen(found: Sequence[Finding]) -> Seen:
     ends = [(f.low if math.isfinite(f.low) else f.value, f.high if math.isfinite(f.high) else f.value) for f in found]
-    return Seen(tuple(f.value for f in found), float(np.mean([a for a, _ in ends])), float(np.mean([b for _, b in ends])))
+    bands = [b for f in found if (b := scale(f).band) is not None]
+    edge = float(np.mean([max(b) if found[0].better == "lower" else min(b) for b in bands])) if bands else math.nan
+    return Seen(tuple(f.value for f in found), float(np.mean([a for a, _ in ends])), float(np.mean([b for _, b in ends])), edge)
 
 
 def _differing(here: Mapping[Key, Seen], there: Mapping[Key, Seen], spots: Sequence[Spot]) -> tuple[str, ...]:
     """Labels of the measures that are worse here than at the largest epsilon."""
     better = {(f.name, f.where): f for s in spots for f in s.findings}
-    worse = [k for k in here if k in there and _gap(here[k], there[k], better[k]) > room(here[k], there[k], better[k])]
+    worse = [k for k in here if k in there and not _real(here[k], better[k]) and _gap(here[k], there[k], better[k]) > room(here[k], there[k], better[k])]
     lost = [k for k in there if k not in here]
     return tuple(dict.fromkeys(title_of(better[k]) for k in (*worse, *lost)))
+
+
+def _real(here: Seen, finding: Finding) -> bool:
+    """Whether the mean is as good as what a perfect generator, or new patients, would score."""
+    return here.mean <= here.edge if finding.better == "lower" else here.mean >= here.edge
 
 
 def _gap(here: Seen, there: Seen, finding: Finding) -> float:
@@ -132,7 +142,7 @@ def _reason(best: float, done: Sequence[float], differs: Mapping[float, tuple[st
     if best == largest:
         return f"Every smaller epsilon is worse than ε = {largest:g} in something: what is gained has not levelled off within the epsilons tried."
     before = [e for e in done if e < best]
-    said = f"It is the smallest epsilon whose fidelity and endpoints cannot be told from those at ε = {largest:g}, within their intervals."
+    said = f"It is the smallest epsilon whose fidelity and endpoints cannot be told from those at ε = {largest:g} within their intervals, or are already as good as real."
     return f"{said} At ε = {before[-1]:g} worse: {_list(differs[before[-1]])}." if before else said
 
 
