@@ -90,7 +90,7 @@ def _spread(axis: Axis, row: IntArray, rng: Rng) -> IntArray:
 def _number(axis: Axis, column: Column, fine: IntArray, rng: Rng) -> Numbers:
     inside = np.minimum(fine, max(axis.n_values - 1, 0))
     low, high = axis.edges[inside], axis.edges[inside + 1]
-    width = np.where(high - low < np.finfo(np.float64).tiny, 0.0, high - low)  # a cell of one value: nothing between it and the next number
+    width = np.where(high <= np.nextafter(low, np.inf), 0.0, high - low)  # a cell of one value: nothing between it and the next number
     values = low + rng.random(len(fine)) * width
     digits = 0 if column.kind in ("integer", "date") else column.decimals
     if digits is not None and column.kind != "datetime":

@@ -80,7 +80,7 @@ def _families(left: set[int], parents: set[Clique], sizes: Sequence[int], larges
     """Every column left with every set of parents whose table stays useful; the smallest table of all where none does."""
     found = [(x, tuple(sorted((x, *p)))) for x in sorted(left) for p in sorted(parents)]
     useful = [f for f in found if cells(f[1], sizes) <= largest]
-    return useful or [min(found, key=lambda f: cells(f[1], sizes))]
+    return useful or [min(found, key=lambda f: (cells(f[1], sizes), len(f[1])))]
 
 
 def _independent(model: TreeModel, family: Clique, child: int) -> FloatArray:
