@@ -1,4 +1,4 @@
-"""The demo: ACTG 175, which ships with lifelines, with the study file that `init` drafts for it."""
+"""The demo: ACTG 175, which ships with lifelines, with the study file that `init` drafts for it and one for a private release."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATED = {'name = "actg175"': f'name = "{TITLE}"', 'name = "time to cens"': f'na
 
 
 def write_demo(folder: Path, *, overwrite: bool = False) -> Path:
-    """Write ``actg175.csv`` and its drafted ``study.toml`` to a new folder; gives the path of the study file."""
+    """Write ``actg175.csv``, its drafted ``study.toml`` and a ``private.toml`` with the code book's domain; gives the path of the first study file."""
     with new_folder(folder, overwrite=overwrite) as temporary:
         trial = read_table(Path(str(files("lifelines").joinpath("datasets/ACTG175.csv"))))
         write_table(trial.drop(trial.columns[0]), temporary / "actg175.csv")  # the first column numbers the lines
@@ -24,4 +24,45 @@ def write_demo(folder: Path, *, overwrite: bool = False) -> Path:
         for drafted, known in STATED.items():
             text = text.replace(drafted, known, 1)
         (temporary / "study.toml").write_text(text, encoding="utf-8", newline="\n")
+        (temporary / "private.toml").write_text(declare(text), encoding="utf-8", newline="\n")
     return folder / "study.toml"
+
+
+# What the trial's protocol and code book say (Hammer et al., New England Journal of Medicine 1996; the variable list of ACTG 175): none of it was read from the rows
+YES_NO = "levels = [0, 1]"
+CELLS = "low = 0\nhigh = {}"  # per cubic millimetre of blood: a medical range, not the table's
+CODE_BOOK = {
+    **dict.fromkeys(("hemo", "homo", "drugs", "oprior", "z30", "zprior", "race", "gender", "str2", "symptom", "treat", "offtrt", "r", "cens"), YES_NO),
+    "strat": "levels = [1, 2, 3]",
+    "arms": "levels = [0, 1, 2, 3]",
+    "karnof": "levels = [70, 80, 90, 100]",  # 70 and above could enter
+    "age": "low = 12\nhigh = 90",
+    "wtkg": "low = 30.0\nhigh = 200.0\ndecimals = 1",
+    "preanti": "low = 0\nhigh = 4000",
+    "days": "low = 0\nhigh = 1300",
+    **dict.fromkeys(("cd40", "cd420", "cd496"), CELLS.format(2000)),
+    **dict.fromkeys(("cd80", "cd820"), CELLS.format(6000)),
+}
+PUBLIC_RULES = ("r == 0 <-> cd496 missing", "str2 follows strat {1: 0, 2: 1, 3: 1}", "treat follows arms {0: 0, 1: 1, 2: 1, 3: 1}")
+PRIVACY = '[privacy]\nepsilon = 5.0\nunit = "row"\n'
+
+
+def declare(text: str) -> str:
+    """The drafted study with the code book's domain and rules in place of what was read from the rows, `aim`, and a budget."""
+    head, _, rest = text.partition("[columns.")
+    columns, _, _ = rest.partition("# Rules hold in")
+    endpoints = text[text.index("# Endpoints:") :].partition("# Differential privacy:")[0]
+    sections = ["[columns." + section for section in columns.split("[columns.")]
+    declared = "".join(_column(section) for section in sections)
+    rules = "".join(f"[[rules]]\nrule = '{rule}'\norigin = \"public\"\n\n" for rule in PUBLIC_RULES)
+    note = "# Bounds, levels and rules as protocol and code book give them.\n"
+    return head.replace('name = "trees"', 'name = "aim"') + note + declared + rules + endpoints + PRIVACY
+
+
+def _column(section: str) -> str:
+    name = section.removeprefix("[columns.").partition("]")[0]
+    if name not in CODE_BOOK:
+        return section
+    read = ("low =", "high =", "levels =", "missing_codes =", "decimals =", "origin =", "#")
+    kept = [line for line in section.strip().splitlines() if not line.startswith(read)]
+    return "\n".join([*kept, *CODE_BOOK[name].splitlines(), 'origin = "public"']) + "\n\n"

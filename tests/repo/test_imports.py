@@ -27,7 +27,7 @@ FLOORS = (
     ("study", "checks"),
     ("private",),
     ("draft", "pipeline"),
-    ("examine", "inference", "sweeping"),
+    ("examine", "inference", "planning", "sweeping"),
     ("api", "demo"),
     ("",),  # the package itself
     ("cli", "web"),

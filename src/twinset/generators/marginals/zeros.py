@@ -50,7 +50,7 @@ def _exact(axis: Axis) -> np.ndarray:
 def _drawn(axis: Axis) -> np.ndarray:
     """bool, one a fine cell: whether rows are ever drawn from it. A missing cell that was taken for noise is not, and must not excuse its neighbours."""
     mass = np.bincount(axis.cell_of, weights=np.maximum(axis.weights, 0.0), minlength=axis.size)
-    return (axis.weights > 0) | (mass[axis.cell_of] == 0)
+    return np.asarray((axis.weights > 0) | (mass[axis.cell_of] == 0))
 
 
 def _table(rule: Rule, axes: list[Axis], domain: Domain) -> np.ndarray:
