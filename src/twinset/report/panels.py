@@ -17,6 +17,7 @@ from twinset.report.series import Place, Series, plot, swatch
 
 FIDELITY = ("fidelity.pairs", "fidelity.columns", "fidelity.hellinger", "fidelity.tstr.logistic", "fidelity.tstr.boosting", "fidelity.propensity")
 ENDPOINTS = ("endpoint.difference", "endpoint.overlap", "endpoint.curve")
+ANALYSES = "The declared analyses, repeated on the synthetic rows of every point."
 ATTACKS = (("membership.distance", "all patients"), ("membership.distance", "isolated 5 %"), ("membership.classifier", "all patients"), ("privacy.nearer", ""))
 UNITS = {
     "fidelity.pairs": "total variation, 0 is equal",
@@ -91,7 +92,7 @@ def content(frontier: Frontier) -> Content:
     legend = tuple((swatch(i, private=_private(frontier, g)), g) for i, g in enumerate(frontier.generators))
     tables = tuple((a.generator, _lines(frontier, a, columns)) for a in frontier.advice)
     heads = tuple((words.label(next(f for s in frontier.spots for f in s.findings if (f.name, f.where) == k)), k[1]) for k in columns)
-    return Content(headline, _tone(best), legend, tuple(g for g in groups if g[2]), heads, tables, _worst(frontier))
+    return Content(headline, _tone(best), legend, groups, heads, tables, _worst(frontier))
 
 
 def _tone(best: float | None) -> str:
@@ -219,10 +220,15 @@ def _lines(frontier: Frontier, advice: Advice, columns: Sequence[tuple[str, str]
         rho = frontier.bill.costs.get(e, math.inf)
         cells = tuple(_cell(frontier.at(advice.generator, e, k)) for k in columns)
         standing, tone = _standing(advice, e, frontier.epsilons[-1])
-        out.append(Line(f"{e:g}", words.number(rho), f"{100 * guess(advantage(rho)):.1f} %", cells, standing, tone, e == advice.epsilon))
+        out.append(Line(f"{e:g}", words.number(rho), _share(guess(advantage(rho))), cells, standing, tone, e == advice.epsilon))
     others = [g for g in frontier.generators if not _private(frontier, g)]
     out += [Line(f"none ({g})", "infinite", "always", tuple(_cell(frontier.at(g, None, k)) for k in columns), "no promise", "none", False) for g in others]
     return tuple(out)
+
+
+def _share(value: float) -> str:
+    """Never rounded up to certainty."""
+    return f"{100 * value:.1f} %" if value < 0.9995 else "over 99.9 %"
 
 
 def _standing(advice: Advice, epsilon: float, largest: float) -> tuple[str, str]:
@@ -233,7 +239,7 @@ def _standing(advice: Advice, epsilon: float, largest: float) -> tuple[str, str]
     worse = advice.differs[epsilon]
     if not worse:
         return "not worse than the largest", "good"
-    return "worse: " + ", ".join(words.inline(w) for w in worse[:3]) + (f" and {len(worse) - 3} more" if len(worse) > 3 else ""), "wait"
+    return "worse: " + "; ".join(words.inline(w) for w in worse[:3]) + (f"; and {len(worse) - 3} more" if len(worse) > 3 else ""), "wait"
 
 
 def _cell(found: Sequence[Finding]) -> tuple[str, str]:
@@ -252,7 +258,7 @@ def _worst(frontier: Frontier) -> str:
     above = [f for _, f in found if math.isfinite(f.low) and f.low > 0.5]
     return (
         f"{len(above)} of {len(found)} attacks on private points were right more often than a coin by their own 95 % interval; by luck alone about "
-        f"{0.025 * len(found):.0f} would be."
+        f"{0.025 * len(found):.0f} would be (more or fewer at once, since all points share one hold-out)."
     )
 
 

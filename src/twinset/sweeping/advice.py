@@ -24,7 +24,9 @@ JUDGED = (
     "endpoint.curve",
 )
 HIGH = 10.0  # an epsilon above it carries a warning everywhere in Twinset
+MOST = 0.8  # of a gain
 Key = tuple[str, str]
+PAIRS: Key = ("fidelity.pairs", "")
 
 
 @dataclass(frozen=True)
@@ -155,14 +157,29 @@ def _notes(best: float, done: Sequence[float], differs: Mapping[float, tuple[str
     above = [e for e in done if best < e < done[-1] and differs[e]]
     if above:
         notes.append(f"By the same rule ε = {above[0]:g} differs ({_list(differs[above[0]])}): the scatter of few repeats. More repeats would settle it.")
-    pairs = ("fidelity.pairs", "")
-    if pairs in seen[best] and pairs in seen[done[-1]] and best < done[-1]:
-        size = room(seen[best][pairs], seen[done[-1]][pairs], Finding("", 0.0, 0.0, 0.0, 0, "lower"))
+    notes += _early(best, done, seen)
+    if PAIRS in seen[best] and PAIRS in seen[done[-1]] and best < done[-1]:
+        size = room(seen[best][PAIRS], seen[done[-1]][PAIRS], Finding("", 0.0, 0.0, 0.0, 0, "lower"))
         notes.append(
-            f"A loss of less than {size:.3f} in pairs of columns would not have been noticed with {len(seen[best][pairs].values)} repeats on these patients."
+            f"A loss of less than {size:.3f} in pairs of columns would not have been noticed with {len(seen[best][PAIRS].values)} repeats on these patients."
         )
     return tuple(notes)
 
 
+def _early(best: float, done: Sequence[float], seen: Mapping[float, Mapping[Key, Seen]]) -> list[str]:
+    """Where most of the gain in pairs already is, if that is below the recommended epsilon."""
+    means = {e: seen[e][PAIRS].mean for e in done if PAIRS in seen[e]}
+    first, last = done[0], done[-1]
+    if first not in means or last not in means or not means[first] > means[last]:
+        return []
+    shares = {e: (means[first] - m) / (means[first] - means[last]) for e, m in means.items()}
+    most = next(e for e in done if shares.get(e, 0.0) >= MOST)
+    if most >= best:
+        return []
+    return [
+        f"Most of it comes earlier: of all that ε = {last:g} gains over ε = {first:g} in pairs of columns, {100 * shares[most]:.0f} % is there at ε = {most:g}."
+    ]
+
+
 def _list(labels: Sequence[str]) -> str:
-    return ", ".join(inline(w) for w in labels[:4]) + (f" and {len(labels) - 4} more" if len(labels) > 4 else "")
+    return "; ".join(inline(w) for w in labels[:4]) + (f"; and {len(labels) - 4} more" if len(labels) > 4 else "")
