@@ -131,7 +131,7 @@ class Setting:
 
 
 def once(setting: Setting, seed: int) -> dict[str, tuple[float, ...]]:
-    """One trial, released and analysed: per analysis value, error, low, high, bias, naive low, naive high, patients' low and high."""
+    """One trial, released and analysed: per analysis value, error, low, high, bias, naive low and high, patients' low and high, parts of the error, warned or not."""
     rng = stream(seed, "trial")
     patients = trial(setting.n, rng)
     vault = Vault(Cohort(patients, SCHEMA), Ledger(), Allowance(rho_of(setting.epsilon, setting.delta), 0.0))
@@ -143,7 +143,7 @@ def once(setting: Setting, seed: int) -> dict[str, tuple[float, ...]]:
         real, error = analysis(patients)
         parts = (found.sampling, found.privacy, found.synthesis)
         ends = (found.low, found.high, found.naive_low, found.naive_high, real - Z95 * error, real + Z95 * error)
-        out[name] = (found.value, found.error, found.bias, *ends, *parts)
+        out[name] = (found.value, found.error, found.bias, *ends, *parts, float(bool(found.unmeasured)))
     return out
 
 
@@ -171,6 +171,8 @@ def cell(setting: Setting, trials: int, workers: int) -> list[dict[str, object]]
                 "off": float(np.mean(value) - truth),
                 "off_corrected": float(np.mean(value - bias) - truth),
                 "sampling": float(np.mean(table[:, 9] ** 2 / error**2)),
+                "warned": float(table[:, 12].mean()),
+                "covers_unwarned": float(np.mean(((low <= truth) & (truth <= high))[table[:, 12] == 0])) if (table[:, 12] == 0).any() else math.nan,
                 "trials": trials,
                 "seconds": time.perf_counter() - start,
             }

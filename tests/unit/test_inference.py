@@ -159,6 +159,20 @@ def test_parts_and_sentence() -> None:
     assert wider.high - wider.low > found.high - found.low
 
 
+def test_a_relation_that_was_never_measured_is_named() -> None:
+    """The model below knows arm and event apart: a share of one column is fine, a difference between arms is not."""
+    model = fitted()
+    apart = replace(model, measured=tuple(m for m in model.measured if set(m[0]) != {"arm", "event"}))
+
+    def gap(frame: pl.DataFrame) -> float:
+        return share(frame.filter(pl.col("arm") == "b"))[0] - share(frame.filter(pl.col("arm") == "a"))[0]
+
+    for source, analysis, pairs in ((model, gap, ()), (apart, share, ()), (apart, gap, ("arm x event",))):
+        found = infer_population(copies_of(source), analysis, runs=20, level=0.95, seed=0)
+        assert found.unmeasured == pairs
+        assert ("Not to be trusted" in found.says) == bool(pairs)
+
+
 def test_copies_of_one_model_are_not_independent() -> None:
     """Ten copies do not divide the error by the square root of ten: they share the noise and the patients."""
     one, ten = (infer_population(copies_of(fitted(), m=m), share, runs=60, level=0.95, seed=4) for m in (1, 10))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from twinset.core.seeds import stream
 from twinset.errors import BadInput
-from twinset.inference.analysis import Analysis, Estimate, Estimates, prepared
+from twinset.inference.analysis import Analysis, Estimate, Estimates, prepared, unmeasured
 from twinset.inference.copies import Copies
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ class Inference:
     ``value``: mean of the copies' estimates; the interval is centred at ``value - bias``. ``error``: its whole standard error, made of
     ``sampling`` (patients are a sample), ``privacy`` (noise, and the model's smoothing) and ``synthesis`` (rows are drawn), which add in squares;
     NaN where they cannot be told apart. ``naive_*``: as if the rows of one copy were patients; never to be reported as the interval.
-    ``n``: real patients (a noisy count under privacy); ``rows`` and ``copies``: what was analysed; ``runs``: of the bootstrap.
+    ``unmeasured``: pairs of columns that the analysis relates ("stage x response") and that the released model never measured: where it is not empty, the
+    value rests on an assumed independence, and the interval is not to be trusted. ``n``: real patients (a noisy count under privacy); ``rows`` and ``copies``: what was analysed; ``runs``: of the bootstrap.
     """
 
     value: float
@@ -59,6 +60,7 @@ class Inference:
     rule: str
     says: str
     silent_on: str
+    unmeasured: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; what could not be measured is ``None``."""
@@ -82,7 +84,15 @@ def infer_all(copies: Copies, analyses: Sequence[Analysis | Estimates | str], *,
         return tuple(_t_s(copies, f, level) for f in found)
     plan = Plan(runs, level, seed)
     drawn = _draws(copies, copies.model, estimates, plan)
-    return tuple(_bootstrap(copies, copies.model.n_rows, d, f, plan) for d, f in zip(drawn, found, strict=True))
+    made = (_bootstrap(copies, copies.model.n_rows, d, f, plan) for d, f in zip(drawn, found, strict=True))
+    return tuple(_warned(m, unmeasured(e, copies.frames[0], copies.model.measured, seed=seed)) for m, e in zip(made, estimates, strict=True))
+
+
+def _warned(found: Inference, pairs: tuple[str, ...]) -> Inference:
+    if not pairs:
+        return found
+    says = f"Not to be trusted: the released model never measured {', '.join(pairs)}, and holds no direct relation there. {found.says}"
+    return replace(found, says=says, unmeasured=pairs)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -10,6 +11,7 @@ import polars as pl
 
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import Effect
+from twinset.core.seeds import stream
 from twinset.errors import BadInput
 from twinset.inference.copies import Copies
 
@@ -78,3 +80,19 @@ def _endpoint(name: str, copies: Copies) -> tuple[Estimates, str]:
     settings = {k: v for k, v in declared[head].items() if k != "kind"}
     made: Estimates = build(ENDPOINTS, str(declared[head]["kind"]), settings, section="combine")
     return made, contrast
+
+
+def unmeasured(estimate: Estimate, frame: pl.DataFrame, measured: Sequence[tuple[tuple[str, ...], float]], *, seed: int) -> tuple[str, ...]:
+    """Pairs of columns that the analysis relates and that no measurement holds together.
+
+    A column is related where shuffling it alone changes the estimate: the mean of a column does not hang on others, a difference between groups does.
+    """
+    before = estimate(frame)[0]
+    related = []
+    for name in frame.columns:
+        order = stream(seed, "shuffle", name).permutation(frame.height)
+        after = estimate(frame.with_columns(frame[name].gather(order)))[0]
+        if not math.isclose(before, after, rel_tol=1e-9, abs_tol=1e-12):  # also where it is NaN
+            related.append(name)
+    known = [set(columns) for columns, _ in measured]
+    return tuple(f"{a} x {b}" for a, b in itertools.combinations(related, 2) if not any({a, b} <= k for k in known))
