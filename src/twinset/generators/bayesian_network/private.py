@@ -20,6 +20,7 @@ from twinset.core.contracts import Source
 from twinset.generators.marginals.aim import EXPECTED, Fitting, Workload, aim
 from twinset.generators.marginals.graph import Clique, cells
 from twinset.generators.marginals.model import FloatArray, TreeModel
+from twinset.generators.marginals.pairs import all_pairs
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Structure:
 def network(source: Source, fitting: Fitting, work: Workload, *, rho: float, structure: Structure) -> TreeModel:
     """Spend ``rho`` on d - 1 families and on further links; ``fitting`` already holds the one-way measurements."""
     d = len(fitting.sizes)
-    _families_of(source, fitting, work, structure, rho=rho * (1 - structure.further_share))
+    learn = _families_of if structure.degree > 1 and d <= structure.wide else _tree
+    learn(source, fitting, work, structure, rho=rho * (1 - structure.further_share))
     if not structure.further_share or d < 3:
         return fitting.refit(thorough=True)
     fitting.limits = replace(fitting.limits, rounds=d + d // 2)
@@ -51,7 +53,6 @@ def _families_of(source: Source, fitting: Fitting, work: Workload, structure: St
     sigma = unit * math.sqrt((d - 1) / (2 * (1 - structure.select_share) * rho * (1 - 1e-9)))
     model = fitting.refit()
     largest = max(model.total, 1.0) / (structure.useful * sigma)
-    degree = structure.degree if d <= structure.wide else 1
     importance = work.weights[:d]
     left = set(range(d))
     known = int(np.argmax(importance))
@@ -72,8 +73,31 @@ def _families_of(source: Source, fitting: Fitting, work: Workload, structure: St
         counts = source.marginal([names[a] for a in family], sigma=sigma).counts
         fitting.add(family, counts.astype(np.float64), sigma)
         model = fitting.refit()
-        parents |= {p for k in range(1, degree + 1) for p in itertools.combinations(family, k)}
+        parents |= {p for k in range(1, structure.degree + 1) for p in itertools.combinations(family, k)}
         left.discard(child)
+
+
+def _tree(source: Source, fitting: Fitting, work: Workload, structure: Structure, *, rho: float) -> None:
+    """One parent a column: all pairs are counted once and chosen from, and those chosen measured together at the end."""
+    d, unit = len(fitting.sizes), source.sensitivity
+    epsilon = math.sqrt(8 * structure.select_share * rho / (d - 1))
+    sigma = unit * math.sqrt((d - 1) / (2 * (1 - structure.select_share) * rho * (1 - 1e-9)))
+    apart = all_pairs(fitting.refit()).ravel()[work.place]
+    begin = np.cumsum(np.r_[0, work.n_cells[:-1]]).astype(np.int64)
+    penalties = EXPECTED * np.add.reduceat(np.sqrt(sigma**2 + np.maximum(apart, 0.0)), begin)
+    useful = work.n_cells <= max(fitting.combined.total, 1.0) / (structure.useful * sigma)
+    known = {int(np.argmax(work.weights[:d]))}
+    chosen: list[int] = []
+    while len(known) < d:
+        joining = np.array([len(c) == 2 and (c[0] in known) != (c[1] in known) for c in work.cliques])
+        smallest = joining & (work.n_cells == work.n_cells[joining].min())
+        allowed = joining & useful if (joining & useful).any() else smallest
+        place = source.choose(work.names, apart, weights=work.weights, penalties=penalties, allowed=allowed, epsilon=epsilon)
+        chosen.append(place)
+        known |= set(work.cliques[place])
+    for place in chosen:
+        fitting.add(work.cliques[place], source.marginal(work.names[place], sigma=sigma).counts.astype(np.float64), sigma)
+    fitting.refit()
 
 
 def _families(left: set[int], parents: set[Clique], sizes: Sequence[int], largest: float) -> list[tuple[int, Clique]]:
