@@ -148,9 +148,8 @@ def test_a_killed_sweep_keeps_its_points_and_leaves_no_worker(hospital: Path, tw
     assert f"{len(kept) + 1} of 4 points" in done.stderr
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_ctrl_c_loses_nothing_finished(hospital: Path, workers: str) -> None:
-    running = begin(hospital, "--workers", workers)
+def test_ctrl_c_loses_nothing_finished(hospital: Path) -> None:
+    running = begin(hospital, "--workers", "2")
     try:
         wait_for(lambda: len(points(hospital)) >= 1)
         running.send_signal(signal.SIGINT)
@@ -195,6 +194,7 @@ def test_the_unit_must_be_said(hospital: Path, twinset) -> None:
     assert "it has no default" in " ".join(done.stderr.split())
 
 
+@pytest.mark.slow
 def test_a_folder_of_other_settings_is_refused(hospital: Path, twinset) -> None:
     small = ("sweep", "study.toml", "--epsilon", "2", "--generator", "mst", "--repeats", "1", "-o", "out")
     assert twinset(*small).returncode == 0
@@ -226,6 +226,7 @@ def test_publishing_is_billed_first_and_refused_where_the_budget_is_too_small(ho
     assert "It was billed" in (hospital / "out" / "custodian" / "sweep.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_sweep_that_stays_is_recorded_in_a_ledger_that_exists(hospital: Path, twinset) -> None:
     assert twinset("release", "study.toml", "-o", "twin").returncode in (0, 1)
     assert twinset("sweep", "study.toml", "--epsilon", "2", "--generator", "mst", "--repeats", "1", "-o", "out").returncode == 0

@@ -292,6 +292,12 @@ class TestAdvice:
         real = [replace(s, findings=tuple(replace(f, beside={"independent": 0.3, "floor": 0.19}) for f in s.findings)) for s in spots(FLAT)]
         assert advise(real, "aim").epsilon == 2.0
 
+    def test_where_most_of_the_gain_already_is(self) -> None:
+        """From 0.25 to 0.10 and slowly on: nine tenths of it are there at 5, though only the largest will do."""
+        advice = advise(spots({1.0: 0.25, 5.0: 0.115, 10.0: 0.108, 100.0: 0.1}, half=0.001), "aim")
+        assert advice.epsilon == 100.0
+        assert any("90 % is there at ε = 5" in n for n in advice.notes)
+
     def test_points_that_could_not_be_made_are_told(self) -> None:
         lost = [Spot(0.1, "aim", r, (), missing="the budget of this run does not cover it") for r in (1, 2, 3)]
         advice = advise([*spots(FLAT), *lost], "aim")
