@@ -191,13 +191,13 @@ def text(rows: Sequence[dict[str, object]], setting: Setting) -> str:
         f"{LOG_HAZARD_RATIO}, proportion {TRUTH['proportion']:.3f}); by chance alone a true 95 % shows as {0.95 - chance:.1%} to {0.95 + chance:.1%} in {trials:,} trials. "
         "Width is in units of the interval from the patients themselves; standard errors: as the bootstrap states them (root mean square), and as found over the trials; "
         "off: mean distance of the estimate from the truth, plain and after the bootstrap's correction. The unplanned difference (response by stage) is a pair "
-        "that no role in the study points at: where selection did not measure it, the copies hold no such relation, and no interval made from them can know.",
+        "that no role in the study points at: where selection did not measure it, the copies hold no such relation and their interval is wrong; `unmeasured` then warns.",
         "",
-        "| ε | analysis | trials | **covers** | naive | patients | width | error stated / found | off plain / corrected |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| ε | analysis | trials | **covers** | warned; covers elsewhere | naive | patients | width | error stated / found | off plain / corrected |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {r['epsilon']:g} | {r['analysis']} | {r['trials']} | **{r['covers']:.1%}** | {r['naive']:.1%} | {r['patients']:.1%} | {r['width']:.2f} "
+        f"| {r['epsilon']:g} | {r['analysis']} | {r['trials']} | **{r['covers']:.1%}** | {r['warned']:.0%}; {r['covers_unwarned']:.1%} | {r['naive']:.1%} | {r['patients']:.1%} | {r['width']:.2f} "
         f"| {r['error']:.4f} / {r['found_error']:.4f} | {r['off']:+.4f} / {r['off_corrected']:+.4f} |"
         for r in rows
     ]
