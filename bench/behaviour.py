@@ -159,7 +159,7 @@ def gained(values: dict[str, list[float]]) -> dict[str, float]:
     """Share of the way from the first to the last epsilon that is reached at each."""
     means = {e: float(np.mean(v)) for e, v in values.items()}
     first, *_, last = means.values()
-    return {e: (m - first) / (last - first) if last != first else math.nan for e, m in means.items()}
+    return {e: (first - m) / (first - last) if last != first else math.nan for e, m in means.items()}
 
 
 def attacks(swept: Swept) -> tuple[int, int]:
@@ -200,7 +200,7 @@ def main() -> None:
 def _rows(title: str, found: dict[str, dict[str, list[float]]]) -> list[list[object]]:
     rows: list[list[object]] = [[title, m, *(f"{np.mean(v):.3f}" for v in values.values())] for m, values in found.items()]
     if "pairs" in found and len(found["pairs"]) > 1:
-        rows.insert(1, [title, "pairs, share of the gain", *(f"{100 * g:.0f} %" for g in gained(found["pairs"]).values())])
+        rows.insert(1, [title, "pairs, share of the gain", *(f"{100 * g + 0.0:.0f} %" for g in gained(found["pairs"]).values())])
     return rows
 
 
