@@ -10,6 +10,7 @@ import re
 import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -93,6 +94,13 @@ def test_what_could_not_be_measured_is_marked() -> None:
     html = RENDERED["several"]
     assert html.count("mark lost") == 1, "aim's endpoint at epsilon 1"
     assert "not measured at 1" in html
+
+
+def test_a_study_without_analyses_says_so() -> None:
+    page = MADE.several()
+    plain = replace(page, spots=tuple(replace(s, findings=tuple(f for f in s.findings if not f.name.startswith("endpoint."))) for s in page.spots))
+    assert "whether conclusions carry over is unknown" in render_frontier(plain)
+    assert "whether conclusions carry over is unknown" not in RENDERED["several"]
 
 
 EPSILONS = (1.0, 10.0, 100.0)

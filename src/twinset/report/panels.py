@@ -79,7 +79,7 @@ def content(frontier: Frontier) -> Content:
         ("Looks like the patients", "What each epsilon buys in fidelity.", _panels(frontier, _keys(frontier, FIDELITY), "fidelity")),
         (
             "Leads to the same conclusions",
-            "The declared analyses, repeated on the synthetic rows of every point.",
+            ANALYSES if _keys(frontier, ENDPOINTS) else words.NO_ENDPOINTS,
             _panels(frontier, _keys(frontier, ENDPOINTS), "endpoint"),
         ),
         (
