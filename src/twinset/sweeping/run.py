@@ -27,7 +27,7 @@ from twinset.sweeping.advice import advise
 from twinset.sweeping.billing import afford, record, reserve
 from twinset.sweeping.folder import Place, claim, finished, settings, write_json
 from twinset.sweeping.grid import Grid, Job
-from twinset.sweeping.point import Material, Measure, Task, allowed, chosen, finish, prepare
+from twinset.sweeping.point import Material, Measure, Task, allowed, chosen, finish, material, prepare
 from twinset.sweeping.question import promises
 
 Progress = Callable[[str], None]
@@ -130,8 +130,11 @@ def _what(grid: Grid) -> str:
 def _run(tasks: Sequence[Task], workers: int) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Points as they finish, in this process or in others."""
     if workers == 1 or len(tasks) < 2:
-        for task in tasks:
-            yield task.job, finish(task)
+        try:
+            for task in tasks:
+                yield task.job, finish(task)
+        finally:
+            material.cache_clear()  # the rows of patients are not kept longer than needed
         return
     with _pool(min(workers, len(tasks))) as pool:
         waiting = {pool.submit(worker.work, task): task.job for task in tasks}
