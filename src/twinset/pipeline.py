@@ -82,9 +82,9 @@ def release(study: Study, *, progress: Progress | None = None) -> Made:
         say(f"drawing {n:,} synthetic rows{which}")
         copies.append(draw(model, n, rules, seed=study.seed, number=number))
         trial = Trial(
-            train.synthesised,
+            by_patient(train),
             copies[-1].cohort,
-            holdout.synthesised,
+            by_patient(holdout),
             link=copies[-1].link,
             endpoints=endpoints,
             rules=rules,
@@ -204,6 +204,12 @@ def draw(model: Model, n: int, rules: Sequence[Rule], *, seed: int, number: int)
         cohort = model.sample(n, rng)
     kept = enforce(cohort, rules, model.sample, stream(seed, "rules", number))
     return Copy(kept.cohort, link if kept.n_redrawn == 0 else None, kept.n_redrawn)
+
+
+def by_patient(cohort: Cohort) -> Cohort:
+    """What may be synthesised, and whose rows they are: attacks count patients, not rows."""
+    unit = cohort.schema.unit
+    return cohort.select((*((unit,) if unit else ()), *cohort.schema.synthesised.names))
 
 
 def imposed(generator: object, schema: Schema) -> dict[str, str]:

@@ -20,7 +20,7 @@ from twinset.dp.ledger import Allowance, Ledger
 from twinset.dp.vault import Vault
 from twinset.errors import BadInput, BudgetExhausted
 from twinset.io.place import new_file
-from twinset.pipeline import declared_rules, draw, imposed, read_cohort
+from twinset.pipeline import by_patient, declared_rules, draw, imposed, read_cohort
 from twinset.private import allowance, demand, guarded, halves
 from twinset.release.terms import Privacy
 from twinset.study import GeneratorChoice, Study
@@ -118,12 +118,6 @@ def _audit(stuff: Material, generator: Generator, made: Cohort, task: Task) -> l
     trial = Trial(by_patient(stuff.train), made, by_patient(stuff.holdout), endpoints=stuff.endpoints, rules=stuff.rules, notes=notes)
     own = list(task.measure(trial)) if task.measure is not None else []
     return [*run(trial, seed=stuff.study.audit.seed).findings, *own]
-
-
-def by_patient(cohort: Cohort) -> Cohort:
-    """What may be synthesised, and whose rows they are: attacks count patients, not rows."""
-    unit = cohort.schema.unit
-    return cohort.select((*((unit,) if unit else ()), *cohort.schema.synthesised.names))
 
 
 def _vault(task: Task, stuff: Material) -> Vault:
