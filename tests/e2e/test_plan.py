@@ -34,8 +34,16 @@ def test_a_public_look_alike_is_used_instead(tmp_path: Path, twinset: Run) -> No
     pl.read_csv(tmp_path / "demo" / "actg175.csv").head(600).write_csv(like)
     done = twinset("plan", study, "--like", like, "--epsilon", "5", "--repeats", "1")
     assert done.returncode == 0, done.stderr
-    assert "600 patients" in done.stdout
-    assert "does not show" in done.stdout
+    for part in ("600 rows", "a public table", "does not show", "Hardest pairs", "would measure", "epsilon = 5"):
+        assert part in " ".join(done.stdout.split()), part
+
+
+def test_the_studys_own_table_is_no_look_alike(tmp_path: Path, twinset: Run) -> None:
+    study = write_demo(tmp_path / "demo").with_name("private.toml")
+    (tmp_path / "public.csv").symlink_to(tmp_path / "demo" / "actg175.csv")
+    done = twinset("plan", study, "--like", tmp_path / "public.csv", "--epsilon", "5", "--repeats", "1")
+    assert done.returncode == 2
+    assert "own table" in done.stderr
 
 
 def test_bad_input_writes_nothing(tmp_path: Path, twinset: Run) -> None:
@@ -48,14 +56,46 @@ def test_bad_input_writes_nothing(tmp_path: Path, twinset: Run) -> None:
     assert study.read_bytes() == before
 
 
-def test_foretold_and_found_agree_on_the_demo(tmp_path: Path, twinset: Run) -> None:
-    """The release made at the epsilon that the plan names has the errors it foretold, within a factor of 1.5."""
+def test_the_choice_is_written_once_and_comments_stay(tmp_path: Path, twinset: Run) -> None:
     study = write_demo(tmp_path / "demo").with_name("private.toml")
-    told = json.loads(twinset("plan", study, "--rows", "2139", "--epsilon", "1,5,10", "--choose", "5", "--json").stdout)
-    assert told["recommended"] == 5.0
-    done = twinset("release", study, "-o", tmp_path / "out", "--json")
+    text = study.read_text(encoding="utf-8").replace("epsilon = 5.0", "epsilon = 9.0  # to be decided")
+    study.write_text(text, encoding="utf-8")
+    call = ("plan", study, "--rows", "500", "--epsilon", "1", "--repeats", "1", "--choose", "1")
+    assert twinset(*call).returncode == 0
+    once = study.read_text(encoding="utf-8")
+    before, _, section = text.partition("[privacy]")
+    section = section.replace("epsilon = 9.0", "epsilon = 1.0").replace('unit = "row"\n', 'unit = "row"\nrelation = "add-remove"\n')
+    assert once == before + "[privacy]" + section
+    assert twinset(*call).returncode == 0
+    assert study.read_text(encoding="utf-8") == once
+    assert load(study).privacy is not None
+
+
+def test_nobody_is_promised_anything_by_default(tmp_path: Path, twinset: Run) -> None:
+    """A study that does not say who a patient is gets a plan, but no section [privacy]."""
+    study = tmp_path / "study.toml"
+    study.write_text('[data]\npath = "t.csv"\n[columns.age]\ntype = "integer"\nlow = 0\nhigh = 90\norigin = "public"\n', encoding="utf-8")
+    before = study.read_bytes()
+    done = twinset("plan", study, "--rows", "500", "--epsilon", "1", "--repeats", "1", "--choose", "1")
+    assert done.returncode == 2
+    assert "data.unit" in done.stderr
+    assert study.read_bytes() == before
+    assert twinset("plan", study, "--rows", "500", "--epsilon", "1", "--repeats", "1").returncode == 0
+
+
+def test_foretold_and_found_agree_on_the_demo(tmp_path: Path, twinset: Run) -> None:
+    """The release made at the epsilon that the plan names has the errors it foretold, within a factor of 1.5; what it foretold for another epsilon fails that."""
+    study = write_demo(tmp_path / "demo").with_name("private.toml")
+    told = json.loads(twinset("plan", study, "--rows", "2139", "--epsilon", "1,5,10", "--json").stdout)
+    named = told["recommended"]
+    assert named > 1
+    done = twinset("release", study, "-o", tmp_path / "out", "--json", "--set", f"privacy.epsilon={named}")
     assert done.returncode == 0, done.stderr
-    found = {f["name"]: f["value"] for f in json.loads((tmp_path / "out" / "custodian" / "findings.json").read_text()) if not f["where"]}
-    forecast = next(f for f in told["forecasts"] if f["epsilon"] == 5.0)
-    for name in ("columns", "pairs"):
-        assert 1 / 1.5 < forecast[name]["mean"] / found[f"fidelity.{name}"] < 1.5
+    found = {f["name"]: f["value"] for f in json.loads((tmp_path / "out" / "custodian" / "findings.json").read_text())[0]["findings"] if not f["where"]}
+
+    def agree(epsilon: float) -> list[bool]:
+        forecast = next(f for f in told["forecasts"] if f["epsilon"] == epsilon)
+        return [1 / 1.5 < forecast[name]["mean"] / found[f"fidelity.{name}"] < 1.5 for name in ("columns", "pairs")]
+
+    assert agree(named) == [True, True]
+    assert agree(1.0) == [False, False]

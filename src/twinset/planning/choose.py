@@ -2,62 +2,95 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from twinset.errors import OutputProblem
+from twinset.errors import BadInput, OutputProblem
 from twinset.io.place import new_file
 from twinset.io.toml import toml
 
-HEADER = re.compile(r"^\s*\[")
-SECTION = re.compile(r"^\s*\[\s*privacy\s*\]\s*(#.*)?$")
+HEADER = re.compile(r"\s*\[")
+SECTION = re.compile(r"\s*\[\s*privacy\s*\]\s*(#.*)?$")
+Chosen = Mapping[str, float | str]
 
 
-def choose(path: Path, *, epsilon: float, unit: str) -> None:
-    """Set ``privacy.epsilon`` and ``privacy.unit`` in a study file: in its section where it has one, else in a new one at its end.
+def choose(path: Path, *, epsilon: float, unit: str, relation: str) -> None:
+    """Set ``epsilon``, ``unit`` and ``relation`` of ``[privacy]`` in a study file: in its section where it has one, else in a new one at its end.
 
-    Comments and all other lines stay. Written beside and renamed; the same choice twice changes nothing. Raises OutputProblem where the
-    file cannot be edited so that it then says what was chosen.
+    Comments and all other lines stay. Written beside and renamed; the same choice twice changes nothing. Raises BadInput where epsilon is
+    beyond the file's own ``budget``, OutputProblem where the file cannot be edited such that it says what was chosen and nothing else changes.
     """
-    text = path.read_bytes().decode("utf-8-sig")
-    edited = with_privacy(text, epsilon=epsilon, unit=unit)
-    before, after = tomllib.loads(text), tomllib.loads(edited)
-    wanted = before.get("privacy", {}) | {"epsilon": epsilon, "unit": unit}
-    if after.get("privacy") != wanted or {k: v for k, v in after.items() if k != "privacy"} != {k: v for k, v in before.items() if k != "privacy"}:
-        raise OutputProblem("the study file could not be edited safely; it is unchanged", where=path.name, hint="write the section [privacy] by hand")
+    path = path.resolve()  # a link stays a link
+    raw = path.read_bytes()
+    mark = codecs.BOM_UTF8 if raw.startswith(codecs.BOM_UTF8) else b""
+    text = raw[len(mark) :].decode("utf-8")
+    chosen: Chosen = {"epsilon": epsilon, "unit": unit, "relation": relation}
+    before = _read(text, path)
+    budget = _section(before).get("budget")
+    if isinstance(budget, int | float) and epsilon > budget:
+        hint = "choose less, or raise the budget if you may"
+        raise BadInput("epsilon is more than the budget that the study file sets", where="privacy.budget", hint=hint)
+    edited = with_privacy(text, chosen)
+    after = _read(edited, path)
+    if after != before | {"privacy": {**_section(before), **chosen}}:
+        raise _unsafe(path)
     if edited != text:
+        mode = path.stat().st_mode & 0o777
         with new_file(path, overwrite=True) as temporary:
-            temporary.write_text(edited, encoding="utf-8", newline="\n")
+            temporary.write_bytes(mark + edited.encode("utf-8"))
+            temporary.chmod(mode)
 
 
-def with_privacy(text: str, *, epsilon: float, unit: str) -> str:
-    """The text of a study file with these two keys set.
+def with_privacy(text: str, chosen: Chosen) -> str:
+    """The text of a study file with these keys of ``[privacy]`` set.
 
-    >>> print(with_privacy('[privacy]\\nepsilon = 9.0  # too much\\nbudget = 10\\n', epsilon=5.0, unit="row"))
+    >>> print(with_privacy('[privacy]\\nepsilon = 9.0  # too much\\nbudget = 10\\n', {"epsilon": 5.0, "unit": "row"}))
     [privacy]
     epsilon = 5.0  # too much
     unit = "row"
     budget = 10
     <BLANKLINE>
     """
-    lines = text.splitlines(keepends=True)
+    end = "\r" if "\r\n" in text else ""
+    lines = text.removesuffix("\n").split("\n") if text else []
     head = next((i for i, line in enumerate(lines) if SECTION.match(line)), None)
-    values = {"epsilon": toml(epsilon), "unit": toml(unit)}
     if head is None:
-        gap = "" if text.endswith("\n\n") or not text else "\n" if text.endswith("\n") else "\n\n"
-        return text + gap + "[privacy]\n" + "".join(f"{k} = {v}\n" for k, v in values.items())
-    end = next((i for i in range(head + 1, len(lines)) if HEADER.match(lines[i])), len(lines))
+        lines += ([end] if lines and lines[-1].strip() else []) + ["[privacy]" + end]
+        head = len(lines) - 1
     last = head
-    for key, value in values.items():
-        pattern = re.compile(rf"^(\s*{key}\s*=\s*)([^#\n]*?)(\s*(?:#.*)?)$")
-        at = next((i for i in range(head + 1, end) if pattern.match(lines[i].rstrip("\n"))), None)
+    for key, value in chosen.items():
+        stop = next((i for i in range(head + 1, len(lines)) if HEADER.match(lines[i])), len(lines))
+        at = next((i for i in range(head + 1, stop) if re.match(rf"\s*{key}\s*=", lines[i])), None)
         if at is None:
-            lines.insert(last + 1, f"{key} = {value}\n")
-            at, end = last + 1, end + 1
+            at = last + 1
+            lines.insert(at, f"{key} = {toml(value)}{end}")
         else:
-            found = pattern.match(lines[at].rstrip("\n"))
-            assert found is not None
-            lines[at] = f"{found.group(1)}{value}{found.group(3)}\n"
-        last = at
-    return "".join(lines)
+            lines[at] = _replaced(lines[at], value)
+        last = max(last, at)
+    return "\n".join(lines) + "\n"
+
+
+def _replaced(line: str, value: float | str) -> str:
+    """The line with another value, its comment kept."""
+    found = re.fullmatch(r"""([^=]*=\s*)("[^"]*"|'[^']*'|[^#]*?)(\s*(?:#.*)?)""", line)
+    return line if found is None else f"{found[1]}{toml(value)}{found[3]}"
+
+
+def _section(data: Mapping[str, Any]) -> dict[str, Any]:
+    section = data.get("privacy", {})
+    return dict(section) if isinstance(section, dict) else {}
+
+
+def _read(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise _unsafe(path) from None
+
+
+def _unsafe(path: Path) -> OutputProblem:
+    return OutputProblem("the study file could not be edited safely; it is unchanged", where=path.name, hint="write the section [privacy] by hand")

@@ -8,229 +8,200 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from twinset.audit.fidelity import FIDELITY
-from twinset.audit.privacy.split import split
 from twinset.core.cohort import Cohort
-from twinset.core.contracts import Trial
+from twinset.core.contracts import Effect, Rule, SizedModel
 from twinset.core.schema import Schema
 from twinset.core.seeds import stream
-from twinset.dp.accountant import advantage, guess, rho_of
-from twinset.dp.ledger import Allowance, Ledger
-from twinset.dp.vault import Vault
-from twinset.errors import BadInput, TwinsetError
-from twinset.planning.stand_in import stand_in
-from twinset.private import FOR_THRESHOLDS, declared
+from twinset.dp.accountant import advantage, guess
+from twinset.dp.events import Event
+from twinset.dp.ledger import Ledger
+from twinset.errors import BadInput, RuleInvalid, TwinsetError
+from twinset.planning.distances import Distances, distances
+from twinset.planning.stand_in import invent
+from twinset.planning.told import Endpoint, Forecast, Plan, Range
+from twinset.private import allowance, declared, demand, guarded, public_rules, typed
 from twinset.release.terms import Privacy
+from twinset.rules.enforce import enforce
 from twinset.study import Study
 
-Z95, Z80 = 1.959964, 0.841621  # two-sided 95 %, and 80 % power
-ENOUGH = 1.25  # the recommended epsilon's pair error is at most so many times the largest epsilon's
+ENOUGH = 1.25  # the recommended epsilon's pair error is at most so many times the largest epsilon's, or the floor of fresh patients
+FEWEST = 20  # patients: fewer are no table
+PRIVATE = ("aim", "mst", "bayesian_network")
 Progress = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Range:
-    """A mean over repeats, with the smallest and the largest of them."""
+@dataclass(frozen=True, repr=False)
+class _Task:
+    """What all tries share. ``tables``: the stand-ins, the same for every epsilon so that epsilons differ in their noise only."""
 
-    mean: float
-    low: float
-    high: float
-
-    @staticmethod
-    def of(values: Sequence[float]) -> Range:
-        known = [v for v in values if math.isfinite(v)]
-        return Range(float(np.mean(known)), min(known), max(known)) if known else Range(math.nan, math.nan, math.nan)
+    study: Study
+    terms: Privacy
+    rules: tuple[Rule, ...]
+    tables: tuple[Cohort, ...]
+    progress: Progress
 
 
-@dataclass(frozen=True)
-class Endpoint:
-    """What a declared endpoint could show on a synthetic cohort: ``error`` is its standard error with the privacy noise in it."""
-
-    name: str
-    contrast: str
-    error: float
-    ratio: bool
-
-    @property
-    def width(self) -> float:
-        """Of the 95 % interval, on the scale of the estimate (logarithms for ratios)."""
-        return 2 * Z95 * self.error
-
-    @property
-    def detectable(self) -> float:
-        """The smallest true effect found in 80 % of trials at 5 %: a ratio for ratios, else a difference."""
-        effect = (Z95 + Z80) * self.error
-        return math.exp(effect) if self.ratio else effect
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """One epsilon, foretold."""
-
-    epsilon: float
-    columns: Range  # mean total variation distance of single columns
-    pairs: Range  # of pairs
-    floor: float  # of pairs: what fresh patients of the same number would read
-    by_column: dict[str, float]
-    by_pair: dict[str, float]
-    endpoints: tuple[Endpoint, ...]
-    advantage: float
-    guess: float
-    looks: int
-    first: tuple[str, ...]
+@dataclass(frozen=True, repr=False)
+class _Try:
+    train: Cohort
+    synthetic: Cohort
+    found: Distances
+    events: tuple[Event, ...]
     cpu_seconds: float
-    peak_mb: float
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Forecasts in the order of their epsilons, and the epsilon they speak for."""
-
-    n: int
-    n_train: int
-    generator: str
-    delta: float
-    unit: str
-    paid: tuple[str, ...]  # columns whose domain has to be found within the budget
-    forecasts: tuple[Forecast, ...]
-    recommended: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        from dataclasses import asdict
-
-        return asdict(self)
 
 
 def plan(study: Study, epsilons: Sequence[float], *, rows: int = 0, like: Cohort | None = None, repeats: int = 4, progress: Progress | None = None) -> Plan:
     """Foretell a private release of the study at each epsilon. The study's table is never opened.
 
-    ``rows``: patients in the table (a public figure, or a guess); ``like``: a public table with the study's columns to try it on instead of
-    an invented one. Raises BadInput where the number of rows is unknown or an epsilon is not positive.
+    ``rows``: of the whole table (a public figure, or a guess); without it ``release.n``, or those of ``like``: a public table with the
+    study's columns to try it on instead of invented ones. Recommended is the smallest epsilon whose pairs are within 25 % of the largest
+    epsilon's, or of what fresh patients would read. Not for the error of one given pair: real columns can be tied in ways that no stand-in is.
+
+    Raises BadInput where the number of rows is unknown, an epsilon is not positive, or delta is not below one over the rows.
     """
     asked = sorted(set(epsilons))
     if not asked or not all(0 < e < math.inf for e in asked):
         raise BadInput("every epsilon must be a positive number", where="--epsilon", hint="for example --epsilon 0.5,1,2,5,10")
-    n = rows or (len(like) if like is not None else study.release.n)
-    if n < 20:
-        raise BadInput("how many patients the table has is not known (it is not opened for a plan)", where="--rows", hint="give --rows, about")
-    terms = study.privacy or Privacy(epsilon=asked[0], unit=study.data.unit)
+    n, n_train = _rows(study, rows, like)
+    terms = _terms(study, asked[0])
+    if terms.delta * n >= 1:
+        raise BadInput("delta is not below one over the number of patients", where="privacy.delta", hint="leave it at its default of 1e-9")
+    named = study if study.generator.name in PRIVATE else study.model_copy(update={"generator": type(study.generator)(name="aim")})
     schema = declared(study.schema_of_columns()).synthesised
-    found = [_one(study, terms, schema, e, n=n, like=like, repeats=repeats, progress=progress) for e in asked]
-    last = found[-1].pairs.mean
-    good = next(f.epsilon for f in found if f.pairs.mean <= ENOUGH * last)
-    paid = tuple(c.name for c in schema if c.origin != "public")
-    return Plan(n, _n_train(study, n), _generator(study), terms.delta, terms.unit, paid, tuple(found), good)
-
-
-def _generator(study: Study) -> str:
-    return study.generator.name if study.generator.name in ("aim", "mst", "bayesian_network") else "aim"
-
-
-def _n_train(study: Study, n: int) -> int:
-    return int((1 - study.holdout.fraction) * n)
-
-
-def _one(study: Study, terms: Privacy, schema: Schema, epsilon: float, *, n: int, like: Cohort | None, repeats: int, progress: Progress | None) -> Forecast:  # noqa: PLR0913
-    tried, looks, cpu = [], 0, 0.0
-    first: tuple[str, ...] = ()
-    for r in range(repeats):
-        if progress:
-            progress(f"epsilon = {epsilon:g}: {r + 1} of {repeats}")
-        # the same stand-ins for every epsilon, so that epsilons differ in their noise only
-        table = stand_in(schema, _n_train(study, n), stream(study.seed, "plan", r)) if like is None else _half(like, study, schema, r)
-        start = time.process_time()
-        synthetic, ledger = _release(study, terms, table, schema, epsilon, seed=r)
-        cpu = max(cpu, time.process_time() - start)
-        looks, first = len(ledger.events), tuple(e.name for e in ledger.events if " x " in e.name)[:8]
-        tried.append((table, synthetic))
-    metrics = [errors(a, b) for a, b in tried]
-    rho = _allowance(study, terms, schema, epsilon, len(tried[0][0])).rho
-    won = advantage(rho, terms.delta)
-    return Forecast(
-        epsilon,
-        Range.of([m[0] for m in metrics]),
-        Range.of([m[1] for m in metrics]),
-        float(np.mean([m[2] for m in metrics])),
-        {c.name: float(np.mean([_column(a, b, c.name) for a, b in tried])) for c in schema},
-        _mean_of([m[3] for m in metrics]),
-        _endpoints(study, tried),
-        won,
-        guess(won),
-        looks,
-        first,
-        cpu,
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6,
+    rules, tables = _stand_ins(named, schema, n_train, like, repeats)
+    task = _Task(named, terms, rules, tables, progress or (lambda _: None))
+    found = tuple(_forecast(task, e) for e in asked)
+    return Plan(
+        n,
+        n_train,
+        named.generator.name,
+        terms.delta,
+        terms.unit,
+        terms.relation,
+        "invented patients" if like is None else "a public table",
+        paid=tuple(c.name for c in schema if c.origin != "public"),
+        rules_kept=len(rules) > 0 or not any(r.origin == "public" for r in study.rules),
+        private_rules=sum(r.origin != "public" for r in study.rules),
+        forecasts=found,
+        recommended=recommended(found),
     )
 
 
-def _half(like: Cohort, study: Study, schema: Schema, r: int) -> Cohort:
-    train, _ = split(Cohort(like.frame.select(schema.names), schema), fraction=study.holdout.fraction, seed=r)
-    return train
+def _terms(study: Study, epsilon: float) -> Privacy:
+    """The study's own, else for its unit. Raises BadInput where a release would refuse them."""
+    terms = study.privacy or Privacy(epsilon=epsilon, unit=study.data.unit)
+    demand(study.model_copy(update={"privacy": terms, "rules": ()}))
+    return terms
 
 
-def _allowance(study: Study, terms: Privacy, schema: Schema, epsilon: float, n: int) -> Allowance:
-    found = any(c.kind == "category" and c.origin != "public" for c in schema)
-    delta = FOR_THRESHOLDS * terms.delta if found else 0.0
-    per_patient = 1 if terms.unit == "row" else max(study.data.per_patient, 1)
-    n_public = n if terms.relation == "replace" and per_patient == 1 else None
-    return Allowance(rho_of(epsilon, terms.delta - delta), delta, terms.relation, per_patient, n_public)
+def recommended(forecasts: Sequence[Forecast]) -> float:
+    """The smallest epsilon whose mean pair error is within 25 % of the largest epsilon's, or of what fresh patients would read."""
+    last = forecasts[-1]
+    good = ENOUGH * max(_error(last), last.floor if math.isfinite(last.floor) else 0.0)
+    return next((f.epsilon for f in forecasts if _error(f) <= good), last.epsilon)
 
 
-def _release(study: Study, terms: Privacy, table: Cohort, schema: Schema, epsilon: float, *, seed: int) -> tuple[Cohort, Ledger]:
-    name, ledger = _generator(study), Ledger(unit=terms.unit)
-    generator = _named(study, name).build_generator()
-    model = generator.fit(Vault(table, ledger, _allowance(study, terms, schema, epsilon, len(table))), stream(study.seed, "plan fit", seed))
-    return model.sample(len(table), stream(study.seed, "plan sample", seed)), ledger
+def _error(f: Forecast) -> float:
+    """Of pairs; of columns where there is only one."""
+    return f.pairs.mean if math.isfinite(f.pairs.mean) else f.columns.mean
 
 
-def _named(study: Study, name: str) -> Study:
-    """The study with this generator, its settings kept where it was the one named."""
-    if study.generator.name == name:
-        return study
-    return study.model_copy(update={"generator": type(study.generator)(name=name)})
+def _rows(study: Study, rows: int, like: Cohort | None) -> tuple[int, int]:
+    n = rows or study.release.n or (len(like) if like is not None else 0)
+    if not n:
+        hint = "give --rows, about, or a public table that looks like it with --like"
+        raise BadInput("how many rows the table has is not known (it is not opened for a plan)", where="--rows", hint=hint)
+    if n < FEWEST:
+        raise BadInput("too few rows for a private release", where="--rows", hint=f"at least {FEWEST}; honest ones begin at hundreds")
+    return n, int((1 - study.holdout.fraction) * n)
 
 
-def errors(train: Cohort, synthetic: Cohort) -> tuple[float, float, float, dict[str, float]]:
-    """What the audit of a release would read: mean variation of columns, of pairs, the floor of pairs, and the worst pairs by name."""
-    trial, rng = Trial(train, synthetic), stream(0, "plan audit")
-    columns = {f.where: f for f in FIDELITY["columns"]().measure(trial, rng)}
-    pairs = {f.where: f for f in FIDELITY["pairs"](worst=5).measure(trial, rng)}
-    whole = pairs.pop("")
-    return columns[""].value, whole.value, float(whole.beside.get("floor", math.nan)), {name: f.value for name, f in pairs.items()}
+def _stand_ins(study: Study, schema: Schema, n: int, like: Cohort | None, repeats: int) -> tuple[tuple[Rule, ...], tuple[Cohort, ...]]:
+    """The public rules and the tables to try it on. Invented patients keep the rules; where none can, the plan is made without them."""
+    rules = public_rules(study, schema)
+    if like is not None:
+        known = typed(Cohort(like.frame.select(schema.names), schema))
+        return rules, tuple(_drawn(known, n, seed=study.seed, number=r) for r in range(repeats))
+    populations = [invent(schema, stream(study.seed, "plan", r)) for r in range(repeats)]
+    tables = [p.sample(n, stream(study.seed, "plan rows", r)) for r, p in enumerate(populations)]
+    try:
+        kept = [enforce(t, rules, p.sample, stream(study.seed, "plan rules", r)).cohort for r, (t, p) in enumerate(zip(tables, populations, strict=True))]
+    except RuleInvalid:
+        return (), tuple(tables)
+    return rules, tuple(kept)
 
 
-def _column(train: Cohort, synthetic: Cohort, name: str) -> float:
-    from twinset.audit.fidelity.cells import aligned, binned
-
-    one, other = binned(*aligned(train, synthetic, names=[name]))
-    size = int(max(one.codes[0].max(), other.codes[0].max())) + 1
-    shares = [np.bincount(t.codes[0], minlength=size) / t.n for t in (one, other)]
-    return 0.5 * float(np.abs(shares[0] - shares[1]).sum())
+def _drawn(like: Cohort, n: int, *, seed: int, number: int) -> Cohort:
+    """``n`` rows of a public table: without repeats where it has as many."""
+    return like.take(stream(seed, "plan", number).choice(len(like), n, replace=n > len(like)))
 
 
-def _mean_of(many: Sequence[dict[str, float]]) -> dict[str, float]:
+def _forecast(task: _Task, epsilon: float) -> Forecast:
+    tries = [_tried(task, epsilon, r) for r in range(len(task.tables))]
+    allowed = allowance(task.terms.model_copy(update={"epsilon": epsilon}), task.tables[0], task.study.data.per_patient)
+    won = advantage(allowed.rho, allowed.delta)
+    measured = [[e.name for e in t.events if " x " in e.name and e.mechanism == "discrete-gaussian"] for t in tries]
+    found = [t.found for t in tries]
+    return Forecast(
+        epsilon,
+        columns=Range.of([f.columns for f in found]),
+        pairs=Range.of([f.pairs for f in found]),
+        floor=Range.of([f.floor for f in found]).mean,
+        by_column=_ranges([f.by_column for f in found]),
+        by_pair=_ranges([f.by_pair for f in found]),
+        endpoints=_endpoints(task.study, tries),
+        advantage=won,
+        guess=guess(won),
+        looks=float(np.mean([len(t.events) for t in tries])),
+        rounds=float(np.mean([len(m) for m in measured])),
+        first=tuple(measured[0][:8]),
+        cpu_seconds=max(t.cpu_seconds for t in tries),
+        peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6,
+    )
+
+
+def _tried(task: _Task, epsilon: float, number: int) -> _Try:
+    """One release of a stand-in, made as a real one is: same vault, same allowance, same rules, a noisy number of rows."""
+    task.progress(f"epsilon = {epsilon:g}: {number + 1} of {len(task.tables)}")
+    train, study, terms = task.tables[number], task.study, task.terms.model_copy(update={"epsilon": epsilon})
+    start = time.process_time()
+    vault = guarded(train, Ledger(unit=terms.unit), allowance(terms, train, study.data.per_patient), task.rules)
+    model = study.build_generator().fit(vault, stream(study.seed, "plan fit", number))
+    n = study.release.n or (max(1, model.n_rows) if isinstance(model, SizedModel) else len(train))
+    drawn = model.sample(n, stream(study.seed, "plan sample", number))
+    kept = enforce(drawn, task.rules, model.sample, stream(study.seed, "plan kept", number)).cohort
+    cpu = time.process_time() - start
+    return _Try(train, kept, distances(train, kept), tuple(vault.ledger.events), cpu)
+
+
+def _ranges(many: Sequence[dict[str, float]]) -> dict[str, Range]:
     names = dict.fromkeys(n for one in many for n in one)
-    return {n: float(np.mean([one[n] for one in many if n in one])) for n in names}
+    return {n: Range.of([one[n] for one in many if n in one]) for n in sorted(names)}
 
 
-def _endpoints(study: Study, tried: Sequence[tuple[Cohort, Cohort]]) -> tuple[Endpoint, ...]:
-    """Each endpoint's standard error on a synthetic cohort, and the spread that noise adds to it over the repeats."""
+def _endpoints(study: Study, tries: Sequence[_Try]) -> tuple[Endpoint, ...]:
+    """Each endpoint's standard error on a synthetic cohort, and the spread that noise adds to it over the tries."""
     out: list[Endpoint] = []
     for endpoint in study.build_endpoints():
-        rows: dict[str, list[tuple[float, float, bool]]] = {}
-        for train, synthetic in tried:
+        rows: dict[str, list[tuple[Effect, Effect]]] = {}
+        for t in tries:
             try:
-                pairs = list(zip(endpoint.estimate(train), endpoint.estimate(synthetic), strict=True))
-            except (TwinsetError, ValueError):  # an arm that the noise left empty: no estimate there
+                real, made = ({e.contrast: e for e in endpoint.estimate(c)} for c in (t.train, t.synthetic))
+            except TwinsetError:  # an arm or an event that the noise left empty: no estimate there
                 continue
-            for a, b in pairs:
-                rows.setdefault(a.contrast, []).append((b.error, b.value - a.value, a.ratio))
-        for contrast, found in rows.items():
-            error = math.sqrt(float(np.mean([f[0] ** 2 for f in found])) + float(np.mean([f[1] ** 2 for f in found])))
-            out.append(Endpoint(endpoint.name, contrast, error, found[0][2]))
+            for contrast in real.keys() & made.keys():
+                rows.setdefault(contrast, []).append((real[contrast], made[contrast]))
+        out += _contrasts(endpoint.name, rows)
     return tuple(out)
+
+
+def _contrasts(name: str, rows: dict[str, list[tuple[Effect, Effect]]]) -> list[Endpoint]:
+    """The contrasts of one endpoint; what noise adds is pooled over them, for a few tries tell little about one."""
+    if not rows:
+        return [Endpoint(name, "", math.nan, ratio=False, tries=0)]
+    noise = float(np.mean([(made.value - real.value) ** 2 for pairs in rows.values() for real, made in pairs]))
+    own = {contrast: float(np.mean([made.error**2 for _, made in rows[contrast]])) for contrast in sorted(rows)}
+    return [Endpoint(name, c, math.sqrt(v + noise), ratio=rows[c][0][1].ratio, tries=len(rows[c])) for c, v in own.items()]
