@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 import tempfile
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import polars as pl
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,14 +16,9 @@ from twinset.core.cohort import Cohort
 from twinset.core.domain import Domain
 from twinset.core.schema import Column, Schema
 from twinset.dp import discover
-from twinset.dp.counts import MemoryCounts
-from twinset.dp.cover import all_of, cover, marginals
-from twinset.dp.duck import Reading
+from twinset.dp.cover import all_of
 from twinset.dp.files import FileTable
-from twinset.dp.ledger import Allowance, Ledger
 from twinset.dp.tables import MemoryTable, Table
-from twinset.dp.vault import Vault
-from twinset.errors import BadInput, SchemaMismatch, TableUnreadable
 
 LEVELS = ("", "a", "A", "é", "e\u0301", "ß", "北京", "😀", "it's", 'say "so"', "%_\\", "z" * 40)[1:]
 SCHEMA = Schema(

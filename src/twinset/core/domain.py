@@ -65,7 +65,9 @@ class Axis:
         """The same fine cells in other groups (``cell_of`` int (n_fine,), every number from 0 to its maximum used)."""
         groups = np.asarray(cell_of, dtype=np.int32)
         if groups.shape != (self.n_fine,) or len(np.unique(groups)) != groups.max() + 1:
-            raise SchemaMismatch(f"the groups of column `{self.name}` do not cover its cells", hint="give every fine cell a group, numbered from 0 without gaps")
+            raise SchemaMismatch(
+                f"the groups of column `{self.name}` do not cover its cells", hint="give every fine cell a group, numbered from 0 without gaps"
+            )
         return replace(self, cell_of=groups, weights=self.weights if weights is None else np.asarray(weights, dtype=np.float64))
 
     def __repr__(self) -> str:
