@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from twinset.draft import draft
 from twinset.io.place import new_folder
@@ -16,16 +17,29 @@ STATED = {'name = "actg175"': f'name = "{TITLE}"', 'name = "time to cens"': f'na
 
 
 def write_demo(folder: Path, *, overwrite: bool = False) -> Path:
-    """Write ``actg175.csv``, its drafted ``study.toml`` and a ``private.toml`` with the code book's domain; gives the path of the first study file."""
-    with new_folder(folder, overwrite=overwrite) as temporary:
-        trial = read_table(Path(str(files("lifelines").joinpath("datasets/ACTG175.csv"))))
-        write_table(trial.drop(trial.columns[0]), temporary / "actg175.csv")  # the first column numbers the lines
-        text = draft(temporary / "actg175.csv", out=temporary / "study.toml")
-        for drafted, known in STATED.items():
-            text = text.replace(drafted, known, 1)
-        (temporary / "study.toml").write_text(text, encoding="utf-8", newline="\n")
-        (temporary / "private.toml").write_text(declare(text), encoding="utf-8", newline="\n")
+    """Write ``actg175.csv``, its drafted ``study.toml`` and a ``private.toml`` with the code book's domain; gives the path of the first study file.
+
+    ``overwrite``: in a folder that is there, these files are replaced and all others (an earlier release) stay.
+    """
+    if overwrite and folder.is_dir():
+        with TemporaryDirectory(dir=folder) as beside:
+            _fill(Path(beside))
+            for file in sorted(Path(beside).iterdir()):
+                file.replace(folder / file.name)
+    else:
+        with new_folder(folder) as temporary:
+            _fill(temporary)
     return folder / "study.toml"
+
+
+def _fill(folder: Path) -> None:
+    trial = read_table(Path(str(files("lifelines").joinpath("datasets/ACTG175.csv"))))
+    write_table(trial.drop(trial.columns[0]), folder / "actg175.csv")  # the first column numbers the lines
+    text = draft(folder / "actg175.csv", out=folder / "study.toml")
+    for drafted, known in STATED.items():
+        text = text.replace(drafted, known, 1)
+    (folder / "study.toml").write_text(text, encoding="utf-8", newline="\n")
+    (folder / "private.toml").write_text(declare(text), encoding="utf-8", newline="\n")
 
 
 # What the trial's protocol and code book say (Hammer et al., New England Journal of Medicine 1996; the variable list of ACTG 175): none of it was read from the rows

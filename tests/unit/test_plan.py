@@ -299,3 +299,14 @@ def test_the_private_demo_declares_everything(tmp_path: Path) -> None:
     assert {c.name for c in study.schema_of_columns() if c.origin != "public"} == {"pidnum"}
     assert {r.origin for r in study.rules} == {"public"}
     assert replace(study.schema_of_columns()["wtkg"]).decimals == 1
+
+
+def test_the_demo_can_be_made_again_where_it_is(tmp_path: Path) -> None:
+    """A release made in the folder stays; the second time used to be refused."""
+    folder = tmp_path / "demo"
+    write_demo(folder)
+    (folder / "twin").mkdir()
+    (folder / "study.toml").write_text("changed")
+    write_demo(folder, overwrite=True)
+    assert sorted(p.name for p in folder.iterdir()) == ["actg175.csv", "private.toml", "study.toml", "twin"]
+    assert load(folder / "study.toml").generator.name == "trees"
