@@ -37,6 +37,14 @@ type = "number"
 [privacy]
 epsilon = {epsilon}
 unit = "row"
+[policy]
+name = "none: the claim is tested here, and luck must not refuse it"
+[[policy.checks]]
+finding = "membership.distance"
+where = "all patients"
+limit = 0.99
+rule = "veto"
+label = "distance"
 """
 
 

@@ -93,10 +93,11 @@ def test_a_public_rule_is_never_broken_in_the_model_itself() -> None:
 
 def test_without_the_rule_noise_breaks_it() -> None:
     """The broken twin: the same release without structural zeros has pregnant men."""
-    train = trial(800)
-    vault = Vault(train, Ledger(), Allowance(rho_of(0.3, DELTA)))
-    out = AIM().fit(vault, stream(1)).sample(4000, stream(2))
-    assert out.frame.filter((pl.col("sex") == "m") & (pl.col("pregnant") == "yes")).height > 0
+    train, broken = trial(800), 0
+    for _ in range(6):  # noise may hide the level altogether in one of them
+        out = AIM().fit(Vault(train, Ledger(), Allowance(rho_of(1.0, DELTA))), stream(1)).sample(4000, stream(2))
+        broken += out.frame.filter((pl.col("sex") == "m") & (pl.col("pregnant") == "yes")).height
+    assert broken > 0
 
 
 def test_zeros_are_what_the_rule_says_cell_by_cell() -> None:
