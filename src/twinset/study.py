@@ -42,6 +42,9 @@ class Data(Part):
     sheet: str | None = Field(None, description="Excel only")
     table: str | None = Field(None, description="DuckDB only")
     missing: tuple[str, ...] = Field((), description="texts that mean missing, besides an empty cell")
+    thousands: str = Field("", description='the sign that groups thousands in numbers; "" = none')
+    date_order: Literal["ymd", "dmy", "mdy"] | None = Field(None, description="the order of day, month and year in dates written as text")
+    in_place: bool = Field(False, description="under [privacy]: count the file where it lies, never load it")
     unit: str = Field("row", description='"row", or the column that names the patient')
     per_patient: int = Field(0, ge=0, description="at most so many rows of each patient, chosen at random; 0 = all")
 
@@ -79,6 +82,8 @@ class ColumnPart(Part):
     ordered: bool = False
     missing_codes: tuple[float, ...] = ()
     decimals: int | None = Field(None, ge=0, le=15)
+    level_type: Literal["", "text", "integer", "number", "boolean"] = Field("", description="what the levels of a category are, where they are not listed")
+    date_order: Literal["", "ymd", "dmy", "mdy"] = Field("", description="where it differs from that of [data]")
     origin: Origin = "private"
     description: str = ""
     identifier: str = ""

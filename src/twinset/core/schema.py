@@ -29,6 +29,8 @@ class Column:
         ordered: whether the order of the levels means something (numeric codes, grades).
         missing_codes: numbers that stand for a kind of missing (-8 = refused, ...).
         decimals: digits after the point that a ``number`` carries; ``None`` = as many as needed.
+        level_type: what the levels of a category are where none are listed: "text", "integer", "number", "boolean"; "" = text.
+        date_order: order of day, month and year of dates written as text ("ymd", "dmy", "mdy"); "" = that of the table.
         origin: where bounds and levels came from: ``public`` (declared, or a code list),
             ``noisy`` (paid for), ``private`` (read from the rows).
         description: free text for the data dictionary.
@@ -44,6 +46,8 @@ class Column:
     ordered: bool = False
     missing_codes: tuple[float, ...] = ()
     decimals: int | None = None
+    level_type: str = ""
+    date_order: str = ""
     origin: Origin = "private"
     description: str = ""
     identifier: str = ""

@@ -6,6 +6,7 @@ out, and no float on the way can betray them. The package is imported when first
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,9 +15,11 @@ import numpy as np
 from twinset.errors import BadInput
 
 
-def discrete_gaussian(counts: np.ndarray, *, sigma: float) -> np.ndarray:
+def discrete_gaussian(counts: np.ndarray, *, sigma: float, keys: Sequence[object] | None = None) -> np.ndarray:
     """``counts`` (int64, any shape) plus discrete Gaussian noise of scale ``sigma`` on every cell, int64 of the same shape.
 
+    ``keys``: one name a cell where the list of cells was itself found in the rows (undeclared levels); the noise does not use them,
+    an audit needs them to compare the cells of two tables.
     About 10 microseconds a cell (exact rational arithmetic), so keep tables to what will be used.
     Raises BadInput where the ``private`` extra is not installed or ``sigma`` is not positive.
     Source: Canonne, Kamath and Steinke (NeurIPS 2020), as implemented by OpenDP.
