@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from twinset.core.schema import Schema
     from twinset.core.seeds import Rng
     from twinset.inference import Inference
+    from twinset.io.declared import Declared
     from twinset.release.folder import Made
     from twinset.release.gate import Verdict
     from twinset.report.page import Page
@@ -34,6 +35,7 @@ def synthesize(  # noqa: PLR0913
     delta: float = 1e-9,
     unit: str = "row",
     study: Study | str | Path | None = None,
+    kinds: Mapping[str, str] | None = None,
     n: int | None = None,
     seed: int | None = None,
     settings: dict[str, Any] | None = None,
@@ -46,8 +48,10 @@ def synthesize(  # noqa: PLR0913
     Without ``epsilon`` the generator sees every row and nothing here is differentially private. With it (``aim``, ``mst``) this one
     table is, at (``epsilon``, ``delta``), for each ``unit`` (``"row"``, or the patient column, of which the study's ``per_patient``
     rows are used, else one); by default a noisy number of rows is drawn. The domain and rules that a ``study`` declares public are
-    free; without one, columns are what they are stored as, and everything else is found within ``epsilon``. No ledger is kept:
-    calls add up, and adding them up is yours to do.
+    free; without one, ``kinds`` says what the columns are ({"age": "integer", "sex": "category"}) or else the frame's own types do, where no single
+    cell can have changed them (a pandas column of objects, or of floats that were integers, needs ``kinds``). Each cell is read by its own column's
+    declaration alone; what cannot be read so is missing. Everything else is found within ``epsilon``. No ledger is kept: calls add up, and adding
+    them up is yours to do.
 
     Raises BadInput for an unknown generator or setting, and for a table that cannot be used; BudgetExhausted where a generator
     that needs the rows is given an ``epsilon``.
@@ -59,37 +63,53 @@ def synthesize(  # noqa: PLR0913
     from twinset.core.seeds import stream
     from twinset.errors import BadInput
     from twinset.generators import GENERATORS
-    from twinset.io.frames import back, to_polars
+    from twinset.io.declared import as_declared
+    from twinset.io.frames import back, cells_of, to_polars
     from twinset.study import build
 
     if n is not None and n < 1:
         raise BadInput("`n` must be at least 1", where="synthesize", hint="leave it out for as many rows as given")
-    table = to_polars(frame)
     loaded = load_study(study) if isinstance(study, str | Path) else study
-    schema = _schema(table, loaded, unit, private=epsilon is not None)
+    private = epsilon is not None
+    table = cells_of(frame, by_cell=True) if private else to_polars(frame)
+    schema = _schema(frame, table, loaded, kinds, unit=unit, private=private)
     left_out = len(schema) - len(schema.synthesised) - bool(schema.unit)
-    if not len(schema.synthesised) or not table.height:
+    if not len(schema.synthesised) or not (private or table.height):
         raise BadInput("there is nothing to synthesise", where="synthesize", hint="every column is an identifier or free text, or there are no rows")
     if left_out:
         warnings.warn(f"{left_out} column(s) recognised as identifiers or free text were left out", stacklevel=2)
     seed = secrets.randbits(63) if seed is None else seed
-    cohort = Cohort(table.select(schema.names), schema)
+    cohort = Cohort(as_declared(table, schema, _written(loaded)).frame if private else table.select(schema.names), schema)
     made_by = build(GENERATORS, generator, settings or {}, section="synthesize")
     model, rows = _fit(made_by, cohort, loaded, (epsilon, delta, unit), stream(seed, "fit"))
     made: Frame = back(model.sample(rows if n is None else n, stream(seed, "sample", 1)).frame, frame)
     return made
 
 
-def _schema(table: pl.DataFrame, study: Study | None, unit: str, *, private: bool) -> Schema:
-    """The study's schema; else, where privacy is promised, what the columns are stored as; else what the rows suggest."""
+def _schema(frame: Any, table: pl.DataFrame, study: Study | None, kinds: Mapping[str, str] | None, *, unit: str, private: bool) -> Schema:
+    """The study's schema; else, where privacy is promised, what the caller and the types declare; else what the rows suggest."""
+    from twinset.errors import BadInput
     from twinset.io.infer import infer_schema
-    from twinset.private import stored_as
+    from twinset.io.kinds import declared_schema
     from twinset.study import check_table
 
+    if kinds is not None and (study is not None or not private):
+        raise BadInput("`kinds` is for a frame with `epsilon` and without a study", where="synthesize", hint="leave it out; a study says what columns are")
     if study is not None:
         check_table(table.columns, study.schema_of_columns())
         return study.schema_of_columns()
-    return stored_as(table, "" if unit == "row" else unit) if private else infer_schema(table)
+    patient = "" if unit == "row" else unit
+    return declared_schema(frame, table, kinds=kinds, unit=patient) if private else infer_schema(table)
+
+
+def _written(study: Study | None) -> Declared:
+    """How texts among the cells are written; a frame's typed cells need no telling."""
+    from twinset.io.declared import Declared
+
+    if study is None:
+        return Declared()
+    data = study.data
+    return Declared(decimal=data.decimal or ".", missing=data.missing, thousands=data.thousands, date_order=data.date_order or "ymd")
 
 
 def _fit(generator: Generator, cohort: Cohort, study: Study | None, promise: tuple[float | None, float, str], rng: Rng) -> tuple[Model, int]:
@@ -110,7 +130,9 @@ def _fit(generator: Generator, cohort: Cohort, study: Study | None, promise: tup
     try:
         terms = Privacy(epsilon=epsilon, delta=delta, unit=unit)
     except ValidationError:
-        raise BadInput("`epsilon` must be above 0, and `delta` between 0 and 1", where="synthesize", hint="for example epsilon=1.0, delta=1e-9") from None
+        raise BadInput(
+            "`epsilon` must be above 0, and `delta` above 0 and at most 1e-5", where="synthesize", hint="for example epsilon=1.0, delta=1e-9"
+        ) from None
     per_patient = (study.data.per_patient if study else 0) or 1
     rules = public_rules(study, cohort.schema) if study else ()
     model = fit_once(generator, cohort, terms, per_patient=per_patient, rules=rules, rng=rng)

@@ -12,11 +12,12 @@ from twinset.core.schema import Schema
 from twinset.dp.ledger import Ledger
 from twinset.errors import SchemaMismatch, collect
 from twinset.io.infer import infer_schema
-from twinset.pipeline import Facts, conform, declared_rules, make_page
+from twinset.pipeline import Facts, declared_rules, make_page
 from twinset.release.gate import Verdict, judge
 from twinset.report.page import Page
 from twinset.rules.check import check
 from twinset.study import Study, study_of
+from twinset.table import conform
 
 
 def examine(

@@ -14,8 +14,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from twinset.audit.privacy.split import split
 from twinset.audit.run import run
 from twinset.coding.history import bound
@@ -24,10 +22,11 @@ from twinset.core.contracts import AuditResult, IntArray, Model, PairedModel, Ru
 from twinset.core.finding import Finding
 from twinset.core.schema import Schema
 from twinset.core.seeds import stream
+from twinset.door import Reading
+from twinset.door import read as read_private
 from twinset.dp.ledger import Ledger
 from twinset.dp.vault import Vault
-from twinset.errors import BadInput, SchemaMismatch, TableUnreadable, collect
-from twinset.io.read import read_table
+from twinset.errors import BadInput
 from twinset.private import begin, demand, finish, halves, open_ledger, public_rules
 from twinset.release.folder import Made
 from twinset.release.gate import Verdict, judge
@@ -37,7 +36,8 @@ from twinset.rules.check import check
 from twinset.rules.enforce import enforce
 from twinset.rules.language import learn, parse
 from twinset.rules.ranges import schema_rules
-from twinset.study import Study, check_table
+from twinset.study import Study
+from twinset.table import read_cohort
 
 Progress = Callable[[str], None]
 LIBRARIES = ("twinset", "numpy", "polars", "scikit-learn", "numba", "lifelines")
@@ -64,7 +64,7 @@ def release(study: Study, *, progress: Progress | None = None) -> Made:
     say = progress or _silent
     terms = demand(study)
     say("reading the table")
-    cohort = read_cohort(study)
+    cohort, reading = read_private(study) if terms else (read_cohort(study), None)
     train, holdout = _halves(study, cohort, terms)
     rules = declared_rules(study, train)
     endpoints = study.build_endpoints()
@@ -104,6 +104,7 @@ def release(study: Study, *, progress: Progress | None = None) -> Made:
         n_redrawn=sum(c.n_redrawn for c in copies),
         ledger=vault.ledger,
         certificate=proof,
+        reading=reading,
     )
     page = make_page(study, results[0], verdict, facts)
     return Made(
@@ -133,51 +134,6 @@ def _size(model: Model, train: Cohort, *, private: bool) -> int:
     if isinstance(model, SizedModel):
         return max(1, model.n_rows)
     raise BadInput("this generator's model does not know how many rows to draw, and the number of patients is private", hint="set release.n")
-
-
-def read_cohort(study: Study) -> Cohort:
-    """The whole table of a study, checked against its schema; no bound on the rows of a patient yet."""
-    data = study.data
-    frame = read_table(
-        study.table,
-        separator=data.separator,
-        decimal=data.decimal,
-        encoding=data.encoding,
-        sheet=data.sheet,
-        table=data.table,
-        missing=data.missing,
-    )
-    schema = study.schema_of_columns()
-    check_table(frame.columns, schema)
-    return conform(frame.select(schema.names), schema, where=study.data.path)
-
-
-def conform(frame: pl.DataFrame, schema: Schema, *, where: str) -> Cohort:
-    """The frame as a cohort of this schema. Raises where a column cannot be read as its declared kind."""
-    problems = []
-    for column in schema.synthesised:
-        dtype = frame[column.name].dtype
-        if column.kind in ("number", "integer") and not dtype.is_numeric() and dtype != pl.Null:
-            problems.append(f"column `{column.name}` is declared {column.kind} but holds text")
-        if column.kind in ("date", "datetime") and not dtype.is_temporal() and dtype != pl.Null:
-            problems.append(f"column `{column.name}` is declared {column.kind} but does not hold dates")
-        if column.kind == "integer" and dtype.is_float() and not _integral(frame[column.name]):
-            problems.append(f"column `{column.name}` is declared integer but holds fractions")
-    if problems:
-        raise SchemaMismatch(
-            collect(problems), where=where, hint='correct `type` in the study file, or list the texts that mean missing under [data] missing = ["..."]'
-        )
-    if not len(schema.synthesised):
-        raise SchemaMismatch(
-            "no column is left to synthesise", where=where, hint="every column is an identifier or free text; correct the roles in the study file"
-        )
-    if frame.height < 2:
-        raise TableUnreadable(
-            f"{frame.height} row{'s' if frame.height != 1 else ''}: too few to split into train and hold-out",
-            where=where,
-            hint="a release needs at least 2 patients, an honest one hundreds",
-        )
-    return Cohort(frame, schema)
 
 
 def declared_rules(study: Study, train: Cohort) -> tuple[Rule, ...]:
@@ -232,6 +188,7 @@ class Facts:
     n_redrawn: int
     ledger: Ledger
     certificate: Mapping[str, Any] | None = None
+    reading: Reading | None = None  # of a private run: what could not be read as declared
 
 
 def make_page(study: Study, result: AuditResult, verdict: Verdict, facts: Facts) -> Page:
@@ -307,10 +264,6 @@ def release_text(study: Study) -> str:
 
 def _pruned(data: Mapping[str, Any]) -> dict[str, Any]:
     return {k: _pruned(v) if isinstance(v, Mapping) else v for k, v in data.items() if v not in (None, [], "")}
-
-
-def _integral(series: pl.Series) -> bool:
-    return bool((series.drop_nulls() % 1 == 0).all())
 
 
 def _silent(_: str) -> None:

@@ -7,20 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import polars as pl
-
 from twinset.audit.privacy.split import How, split
 from twinset.coding.history import bound_locally
+from twinset.coding.identity import named
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import Generator, Model, Rule
-from twinset.core.schema import Column, Kind, Level, Schema
+from twinset.core.schema import Schema
 from twinset.core.seeds import Rng
 from twinset.dp import ledger_file
 from twinset.dp.accountant import rho_of
 from twinset.dp.ledger import Allowance, Ledger
 from twinset.dp.vault import Vault
-from twinset.errors import BadInput, SchemaMismatch, collect
+from twinset.errors import BadInput, collect
 from twinset.release.certificate import Spent, certificate
 from twinset.release.terms import Privacy, beside
 from twinset.rules.language import RowRule, parse
@@ -29,9 +27,6 @@ from twinset.rules.tree import Follows
 from twinset.study import Study
 
 MEASURING = frozenset({"aim", "mst"})  # generators that only ever measure, and so need a budget
-CATEGORIES: dict[type, type[pl.DataType]] = {bool: pl.Boolean, int: pl.Int64, float: pl.Float64, str: pl.String}
-KINDS: dict[str, type[pl.DataType]] = {"number": pl.Float64, "integer": pl.Int64, "date": pl.Date}
-MOSTLY_ALONE = 0.9  # an identifier with fewer different values than this share of its rows repeats people
 FOR_THRESHOLDS = 0.1  # of delta: what finding undeclared levels may use
 
 
@@ -72,32 +67,13 @@ def demand(study: Study) -> Privacy | None:
 
 
 def halves(study: Study, cohort: Cohort, terms: Privacy) -> tuple[Cohort, Cohort]:
-    """Train and hold-out such that one patient more or less (or exchanged) moves nobody else. Raises BadInput where delta is too large."""
-    if terms.delta * len(np.unique(cohort.units())) >= 1:
-        raise _large_delta()
-    stored = typed(cohort)
-    _check_levels(cohort, stored)
-    _check_repeats(stored, terms)
-    bounded = bound_locally(stored, study.data.per_patient, seed=study.holdout.seed)
-    how: How = "place" if terms.relation == "replace" else "coins"
-    return split(bounded, fraction=study.holdout.fraction, seed=study.holdout.seed, how=how)
+    """Train and hold-out such that one patient more or less (or exchanged) moves nobody else; either may be empty.
 
-
-def typed(cohort: Cohort) -> Cohort:
-    """Every column stored as the study declares it: by its kind, a category as its listed levels are (as text where none are listed).
-
-    How a file happens to store a column can hang on one odd row; what leaves may not.
+    Under replace-one rows are exchanged in their places; a patient's rows can lie anywhere, so there the coin is the patient's.
     """
-    return Cohort(
-        cohort.frame.with_columns(cohort.frame[c.name].cast(_dtype(c, cohort.frame[c.name].dtype), strict=False) for c in cohort.schema), cohort.schema
-    )
-
-
-def _dtype(column: Column, found: pl.DataType) -> pl.DataType | type[pl.DataType]:
-    if column.kind == "category":
-        kinds = {type(level) for level in column.levels}
-        return CATEGORIES.get(kinds.pop(), pl.String) if len(kinds) == 1 else pl.Float64 if kinds == {int, float} else pl.String
-    return found if column.kind in ("text", "datetime") or not column.synthesised else KINDS[column.kind]
+    bounded = bound_locally(cohort, study.data.per_patient, seed=study.holdout.seed)
+    how: How = "place" if terms.relation == "replace" and not cohort.schema.unit else "coins"
+    return split(bounded, fraction=study.holdout.fraction, seed=study.holdout.seed, how=how)
 
 
 def begin(study: Study, terms: Privacy, train: Cohort, rules: Sequence[Rule]) -> Claim:
@@ -122,13 +98,9 @@ def guarded(train: Cohort, ledger: Ledger, allowed: Allowance, rules: Sequence[R
 def fit_once(generator: Generator, cohort: Cohort, terms: Privacy, *, per_patient: int, rules: Sequence[Rule], rng: Rng) -> Model:
     """A private model of a table in memory, within ``terms``, with no ledger file: what it cost is nowhere written down.
 
-    Raises BudgetExhausted where the generator asks for the rows, BadInput where the table cannot be used on these terms.
+    ``cohort``: stored as declared. Raises BudgetExhausted where the generator asks for the rows.
     """
-    if terms.delta * len(np.unique(cohort.units())) >= 1:
-        raise _large_delta()
-    stored = typed(cohort)
-    _check_levels(cohort, stored)
-    bounded = bound_locally(stored, per_patient, seed=0)
+    bounded = bound_locally(named(cohort), per_patient, seed=0)
     vault = guarded(bounded, Ledger(unit=terms.unit), allowance(terms, bounded, per_patient), rules)
     return generator.fit(vault, rng)
 
@@ -138,7 +110,7 @@ def allowance(terms: Privacy, train: Cohort, per_patient: int) -> Allowance:
     found = any(c.origin != "public" for c in train.schema.synthesised)
     delta = FOR_THRESHOLDS * terms.delta if found else 0.0
     per_patient = 1 if terms.unit == "row" else per_patient
-    n_public = len(train) if terms.relation == "replace" and per_patient == 1 else None
+    n_public = len(train) if terms.relation == "replace" and terms.unit == "row" else None
     return Allowance(rho_of(terms.epsilon, terms.delta - delta), delta, terms.relation, per_patient, n_public)
 
 
@@ -153,24 +125,6 @@ def public_rules(study: Study, schema: Schema) -> tuple[Rule, ...]:
     whole = schema.synthesised
     parsed = [parse(r.rule, whole, name=r.name or f"R{i}") for i, r in enumerate(study.rules, start=1) if r.origin == "public"]
     return (*parsed, *schema_rules(declared(whole)))
-
-
-def stored_as(table: pl.DataFrame, unit: str = "") -> Schema:
-    """A schema that says only how the columns are stored: numbers, whole numbers, dates, else categories. Nothing in it is read from the rows."""
-    if unit and unit not in table.columns:
-        raise SchemaMismatch("the table has no such patient column", where="unit", hint='name a column of the table, or say "row"')
-
-    def kind(dtype: pl.DataType) -> Kind:
-        if dtype.is_integer():
-            return "integer"
-        if dtype.is_numeric():
-            return "number"
-        return "date" if dtype == pl.Date else "datetime" if dtype == pl.Datetime else "category"
-
-    both: tuple[Level, ...] = (False, True)
-    flags = {name for name, dtype in table.schema.items() if dtype == pl.Boolean}
-    columns = (Column(n, "category", levels=both, origin="public") if n in flags else Column(n, kind(t)) for n, t in table.schema.items())
-    return Schema(tuple(columns), unit=unit)
 
 
 def finish(claim: Claim) -> dict[str, Any]:
@@ -196,47 +150,9 @@ def open_ledger(study: Study) -> Ledger:
     return Ledger(unit=study.data.unit, first=first)
 
 
-def _large_delta() -> BadInput:
-    return BadInput(
-        "delta is not below one over the number of patients: the promise could fail for somebody",
-        where="privacy.delta",
-        hint="leave it at its default of 1e-9",
-    )
-
-
 def _spelt(rules: Sequence[Rule]) -> list[Rule]:
     """The rules that say all they need themselves: not ``follows`` without a table, which would be learnt from rows."""
     return [r for r in rules if not (isinstance(r, RowRule) and isinstance(r.node, Follows) and not r.node.table)]
-
-
-def _check_levels(cohort: Cohort, stored: Cohort) -> None:
-    """Raise SchemaMismatch, before anything is spent, where a column holds what its declaration has no place for."""
-    problems = []
-    for column in cohort.schema.synthesised:
-        lost = stored[column.name].null_count() > cohort[column.name].null_count()
-        listed = column.kind == "category" and column.levels and column.origin == "public"
-        if lost or (listed and set(stored[column.name].drop_nulls().unique().to_list()) - set(column.levels)):
-            problems.append(f"column `{column.name}` holds levels that were not declared")
-    if problems:
-        raise SchemaMismatch(
-            collect(problems), where="columns", hint="declare every level, recode the column, or remove its levels to have them found within the budget"
-        )
-
-
-def _check_repeats(cohort: Cohort, terms: Privacy) -> None:
-    """Raise BadInput where rows are promised to and a column that identifies people says that they have several."""
-    if cohort.schema.unit:
-        return
-    for column in cohort.schema.with_role("identifier"):
-        known = cohort[column.name].drop_nulls()
-        if len(known) > 1 and known.n_unique() < MOSTLY_ALONE * len(known):
-            most = int(known.value_counts(name="rows")["rows"].max())  # type: ignore[arg-type]
-            raise BadInput(
-                f"column `{column.name}` identifies people, and up to {most} rows share one: epsilon = {terms.epsilon:g} a row is "
-                f"epsilon = {terms.epsilon:g} x {most} = {terms.epsilon * most:g} for such a person",
-                where="privacy.unit",
-                hint=f'set data.unit and privacy.unit to "{column.name}" and data.per_patient to a bound; if it names no person, take its role away and set type = "text"',
-            )
 
 
 def _check_unit(study: Study, terms: Privacy) -> None:

@@ -18,6 +18,10 @@ dp_accounting = pytest.importorskip("dp_accounting")
 STUDY = """
 [data]
 path = "trial.csv"
+separator = ","
+decimal = "."
+encoding = "utf-8"
+missing = []
 [generator]
 name = "{generator}"
 [columns.age]

@@ -21,6 +21,10 @@ from twinset.study import load
 PUBLIC = """
 [data]
 path = "patients.csv"
+separator = ","
+decimal = "."
+encoding = "utf-8"
+missing = []
 {unit}
 [generator]
 name = "mst"
@@ -184,10 +188,9 @@ REFUSED: dict[str, tuple[dict, list[str], str]] = {
     "epsilon 0": ({}, ["privacy.epsilon=0"], r"privacy\.epsilon.*greater than 0"),
     "epsilon below 0": ({}, ["privacy.epsilon=-1"], r"privacy\.epsilon"),
     "epsilon infinite": ({}, ["privacy.epsilon=inf"], r"privacy\.epsilon"),
-    "delta 1/n": ({}, ["privacy.delta=0.0026"], r"not below one over the number of patients"),
+    "delta 1/n": ({}, ["privacy.delta=0.0026"], r"privacy\.delta.*less than or equal to"),
     "no unit": ({"privacy": "[privacy]\nepsilon = 5\n"}, [], r"privacy\.unit` is missing.*no default"),
     "row of a patient table": ({"unit": 'unit = "name"\nper_patient = 7'}, [], r"epsilon = 5 x 7 = 35"),
-    "row of people who repeat": ({"rows": 3}, [], r"`name` identifies people, and up to 3 rows share one.*epsilon = 5 x 3 = 15"),
     "row without a cap": ({"unit": 'unit = "name"'}, [], r"nothing bounds"),
     "patients without a cap": ({"unit": 'unit = "name"', "privacy": PRIVACY.replace('"row"', '"name"')}, [], r"nothing bounds the rows"),
     "another unit": ({"privacy": PRIVACY.replace('"row"', '"name"')}, [], r"disagree on who a patient is"),
@@ -207,6 +210,20 @@ def test_bad_input_is_told_and_nothing_is_written(write: Write, tmp_path: Path, 
         release(load(study, overrides=overrides))
     assert caught.value.hint
     assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_a_study_that_does_not_say_how_its_table_is_written(write: Write, tmp_path: Path, twinset) -> None:
+    """One error with every key; `init` writes them all, so that adding the section is enough."""
+    study = write()
+    text = study.read_text()
+    for line in ('decimal = "."', 'encoding = "utf-8"', "missing = []"):
+        text = text.replace(line + "\n", "")
+    study.write_text(text.replace("[columns.sex]", '[columns.born]\ntype = "date"\n[columns.sex]'))
+    refused = twinset("release", "study.toml", "-o", "twin")
+    assert refused.returncode == 2
+    assert "data.decimal, data.encoding, data.missing, data.date_order" in " ".join(refused.stderr.split())
+    assert "init --private" in " ".join(refused.stderr.split())
+    assert not (tmp_path / LEDGER).exists()
 
 
 def test_a_ledger_of_another_data_set_or_a_corrupted_one(write: Write, tmp_path: Path, twinset) -> None:

@@ -20,6 +20,10 @@ STUDY = """
 name = "hospital"
 [data]
 path = "patients.csv"
+separator = ","
+decimal = "."
+encoding = "utf-8"
+missing = []
 [generator]
 name = "mst"
 [privacy]

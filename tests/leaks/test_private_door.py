@@ -11,9 +11,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from twinset.pipeline import read_cohort
 from twinset.private import halves
 from twinset.study import Study, parse
+from twinset.table import read_cohort
 
 HEAD = """
 [data]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -15,13 +16,13 @@ from twinset.core.schema import Column, Schema
 from twinset.core.seeds import stream
 from twinset.dp import discover
 from twinset.dp.cover import all_of
-from twinset.dp.duck import Reading
-from twinset.dp.files import FileTable
+from twinset.dp.files import Chosen, FileTable
 from twinset.dp.ledger import Allowance, Ledger
 from twinset.dp.tables import MemoryTable
 from twinset.dp.vault import Vault
 from twinset.errors import BadInput, SchemaMismatch, TableUnreadable
 from twinset.generators import GENERATORS
+from twinset.io.declared import Declared, as_declared
 
 SECRET = "Ærøskøbing"
 SCHEMA = Schema(
@@ -57,7 +58,7 @@ def cells() -> Domain:
     return Domain(tuple(discover.number_axis(c, discover.grid(c)) if c.numeric else discover.level_axis(c, c.levels, other=False) for c in SCHEMA))
 
 
-def stored(frame: pl.DataFrame, folder: Path, kind: str) -> tuple[Path, Reading]:
+def stored(frame: pl.DataFrame, folder: Path, kind: str) -> tuple[Path, Declared]:
     path = folder / f"t.{kind}"
     match kind:
         case "parquet":
@@ -68,7 +69,7 @@ def stored(frame: pl.DataFrame, folder: Path, kind: str) -> tuple[Path, Reading]
             frame.write_parquet(folder / "via.parquet")
             with duckdb.connect(str(path)) as database:
                 database.execute(f"""CREATE TABLE "the table" AS SELECT * FROM read_parquet('{folder / "via.parquet"}')""")
-    return path, Reading(table="the table" if kind == "duckdb" else "", separator=";" if kind == "csv" else "")
+    return path, Declared(table="the table" if kind == "duckdb" else None, separator=";")
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "duckdb"])
@@ -76,7 +77,11 @@ def stored(frame: pl.DataFrame, folder: Path, kind: str) -> tuple[Path, Reading]
 def test_every_kind_of_file_counts_as_memory_does(kind: str, n: int, tmp_path: Path) -> None:
     frame = table(n)
     path, reading = stored(frame, tmp_path, kind)
-    file, memory, cliques = FileTable(path, SCHEMA, reading=reading), MemoryTable(Cohort(frame, SCHEMA)), [(), *all_of(6, 1), *all_of(6, 3)]
+    file, memory, cliques = (
+        FileTable(path, SCHEMA, how=reading),
+        MemoryTable(Cohort(as_declared(frame, SCHEMA, reading).frame, SCHEMA)),
+        [(), *all_of(6, 1), *all_of(6, 3)],
+    )
     assert len(file) == n
     for ours, theirs in zip(memory.counts(cells()).count(cliques), file.counts(cells()).count(cliques), strict=True):
         assert np.array_equal(ours, theirs)
@@ -86,7 +91,7 @@ def test_every_kind_of_file_counts_as_memory_does(kind: str, n: int, tmp_path: P
 
 def test_regrouped_cells_are_counted_anew(tmp_path: Path) -> None:
     path, reading = stored(table(300), tmp_path, "parquet")
-    file, domain = FileTable(path, SCHEMA, reading=reading), cells()
+    file, domain = FileTable(path, SCHEMA, how=reading), cells()
     before = file.counts(domain).count([(0,)])[0]
     groups = np.arange(domain["age"].n_fine) // 7
     after = file.counts(domain.with_axes({"age": domain["age"].grouped(groups)})).count([(0,)])[0]
@@ -99,7 +104,7 @@ def test_a_private_generator_never_loads_the_rows(name: str, tmp_path: Path) -> 
     frame = table(2000)
     path, reading = stored(frame, tmp_path, "parquet")
     schema = Schema((Column("age", "integer"), *tuple(SCHEMA)[1:4], Column("town", "category"), SCHEMA["well"]))
-    vault = Vault(FileTable(path, schema, reading=reading), Ledger(), Allowance(0.5, 1e-9))
+    vault = Vault(FileTable(path, schema, how=reading), Ledger(), Allowance(0.5, 1e-9))
     model = GENERATORS[name]().fit(vault, stream(0))
     out = model.sample(500, stream(1))
     assert vault.ledger.bounded
@@ -107,24 +112,23 @@ def test_a_private_generator_never_loads_the_rows(name: str, tmp_path: Path) -> 
     assert dict(out.frame.schema) == dict(frame.schema)
     assert set(out["town"].drop_nulls().unique()) <= {*SCHEMA["town"].levels, "other"}
     with pytest.raises(BadInput, match="not handed out"):
-        Vault(FileTable(path, schema, reading=reading), Ledger()).reveal("x")
+        Vault(FileTable(path, schema, how=reading), Ledger()).reveal("x")
 
 
-def test_what_cannot_be_read_is_refused_without_being_quoted(tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_missing_and_a_file_that_is_none_is_refused_without_being_quoted(tmp_path: Path) -> None:
     path, reading = stored(table(200), tmp_path, "csv")
-    wrong = Schema((Column("town", "integer"),))
-    with pytest.raises(SchemaMismatch, match="`town`") as refusal:
-        FileTable(path, wrong, reading=reading)
-    fewer = Schema((Column("town", "category", levels=("A b",), origin="public"),))
-    with pytest.raises(SchemaMismatch, match="not declared") as unlisted:
-        Vault(FileTable(path, fewer, reading=reading), Ledger()).discretise(rho=0.0)
-    with pytest.raises(SchemaMismatch, match="`nowhere`"):
-        FileTable(path, Schema((Column("nowhere", "integer"),)), reading=reading)
+    wrong = FileTable(path, replace(SCHEMA, columns=(replace(SCHEMA["town"], kind="integer", levels=()), *tuple(SCHEMA)[:4], SCHEMA["well"])), reading)
+    assert wrong.histogram(discover.number_axis(Column("town", "integer"), np.arange(4.0)))[:3].sum() == 0
+    fewer = replace(SCHEMA, columns=tuple(replace(c, levels=("A b",)) if c.name == "town" else c for c in SCHEMA))
+    seen = FileTable(path, fewer, reading).histogram(discover.level_axis(fewer["town"], ("A b",), other=False))
+    assert seen.tolist() == [(table(200)["town"] == "A b").sum(), 200 - (table(200)["town"] == "A b").sum()]
+    with pytest.raises(SchemaMismatch, match="`nowhere`") as absent:
+        FileTable(path, Schema((*SCHEMA, Column("nowhere", "integer"))), reading)
     broken = tmp_path / "broken.parquet"
     broken.write_bytes(SECRET.encode() * 100)
     with pytest.raises(TableUnreadable) as unreadable:
         FileTable(broken, SCHEMA)
-    for error in (refusal, unlisted, unreadable):
+    for error in (absent, unreadable):
         assert SECRET not in str(error.value)
         assert error.value.__cause__ is None
         assert error.value.__suppress_context__ or error.value.__context__ is None
@@ -134,7 +138,7 @@ def test_nothing_is_left_behind_and_nothing_shown(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "work"))
     (tmp_path / "work").mkdir()
     path, reading = stored(table(200), tmp_path, "parquet")
-    file = FileTable(path, SCHEMA, reading=reading)
+    file = FileTable(path, SCHEMA, how=reading)
     file.counts(cells()).count([(0, 1)])
     assert list((tmp_path / "work").iterdir())
     assert SECRET not in repr(file)
@@ -151,6 +155,6 @@ def test_a_patient_beyond_the_bound_is_refused_and_a_bounded_one_counted(tmp_pat
     with pytest.raises(BadInput, match="more rows than the bound"):
         Vault(FileTable(path, schema), ledger, Allowance(1e9, per_patient=2)).discretise(rho=0.0)
     assert not ledger.events
-    vault = Vault(FileTable(path, schema, bound=2), ledger, Allowance(1e9, per_patient=2))
+    vault = Vault(FileTable(path, schema, chosen=Chosen(bound=2)), ledger, Allowance(1e9, per_patient=2))
     vault.discretise(rho=0.0)
     assert vault.marginal((), sigma=0.01).counts == 3

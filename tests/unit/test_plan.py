@@ -190,7 +190,7 @@ def test_what_a_release_would_refuse_is_refused() -> None:
     with pytest.raises(BadInput, match="too few"):
         plan(study, [1.0], rows=5)
     with pytest.raises(BadInput, match="delta"):
-        plan(study.model_copy(update={"privacy": Privacy(epsilon=1, delta=0.01, unit="row")}), [1.0], rows=500)
+        plan(study.model_copy(update={"privacy": Privacy(epsilon=1, delta=1e-5, unit="row")}), [1.0], rows=200_000)
     with pytest.raises(BadInput, match=r"privacy\.unit"):
         plan(study.model_copy(update={"privacy": Privacy(epsilon=1, unit="age")}), [1.0], rows=500)
 

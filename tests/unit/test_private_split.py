@@ -12,7 +12,8 @@ from twinset.audit.privacy.split import split
 from twinset.coding.history import bound, bound_locally
 from twinset.core.cohort import Cohort
 from twinset.core.schema import Column, Schema
-from twinset.private import declared, typed
+from twinset.io.declared import Declared, as_declared
+from twinset.private import declared
 
 UNIT = Schema((Column("id", "text"), Column("x", "integer")), unit="id")
 ROWS = Schema((Column("id", "text"), Column("x", "integer")))
@@ -95,7 +96,7 @@ def test_what_was_read_from_the_rows_does_not_reach_the_vault() -> None:
 def test_how_a_file_stores_a_column_does_not_matter() -> None:
     """One row that reads as a fraction or as text changes the storage of a whole column; what leaves must not show it."""
     schema = Schema((Column("n", "number"), Column("c", "category", levels=(0, 1)), Column("t", "category")))
-    whole = typed(Cohort(pl.DataFrame({"n": [1, 2], "c": [0, 1], "t": [True, False]}), schema))
-    odd = typed(Cohort(pl.DataFrame({"n": [1.5, 2.0], "c": ["0", "1"], "t": ["true", "x"]}), schema))
-    assert whole.frame.schema == odd.frame.schema
+    whole = as_declared(pl.DataFrame({"n": [1, 2], "c": [0, 1], "t": [True, False]}), schema, Declared()).frame
+    odd = as_declared(pl.DataFrame({"n": [1.5, 2.0], "c": ["0", "1"], "t": ["true", "x"]}), schema, Declared()).frame
+    assert whole.schema == odd.schema
     assert odd["c"].to_list() == [0, 1]

@@ -32,6 +32,10 @@ STUDY = """
 name = "small"
 [data]
 path = "patients.csv"
+separator = ","
+decimal = "."
+encoding = "utf-8"
+missing = []
 [generator]
 name = "mst"
 [privacy]

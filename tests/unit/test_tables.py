@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,17 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from twinset.audit.privacy.split import split
 from twinset.coding.history import bound_locally
+from twinset.coding.identity import named
 from twinset.core.cohort import Cohort
 from twinset.core.domain import Domain
 from twinset.core.schema import Column, Schema
 from twinset.dp import discover
 from twinset.dp.cover import all_of
-from twinset.dp.files import FileTable
+from twinset.dp.files import Chosen, FileTable
 from twinset.dp.tables import MemoryTable, Table
+from twinset.io.declared import Declared, as_declared
 
 LEVELS = ("", "a", "A", "é", "e\u0301", "ß", "北京", "😀", "it's", 'say "so"', "%_\\", "z" * 40)[1:]
 SCHEMA = Schema(
@@ -31,7 +35,7 @@ SCHEMA = Schema(
         Column("who", "category", levels=LEVELS, origin="public"),
         Column("grade", "category", levels=(3, 1, 2), ordered=True, origin="public"),
         Column("score", "category", levels=(0.5, 2.0, -0.1), origin="public"),
-        Column("yes", "category"),
+        Column("yes", "category", level_type="boolean"),
         Column("free", "category"),
     ),
     unit="patient",
@@ -50,7 +54,7 @@ STORED = {
 }
 DATES = st.dates(dt.date(1930, 1, 1), dt.date(2060, 1, 1))
 ROW = st.tuples(
-    st.integers(1, 4),
+    st.none() | st.integers(1, 4),
     st.none() | st.integers(-12, 60) | st.sampled_from([-8, -9, 2**53]),
     st.none() | st.floats(-5, 12) | st.sampled_from([-1.0, 0.0, -0.0, 10.0, 5e-324, 1e300, 0.1 + 0.2]),
     st.none() | DATES,
@@ -98,12 +102,22 @@ def agree(memory: Table, file: Table, cells: Domain) -> None:
         assert np.array_equal(ours, theirs)
 
 
-@settings(max_examples=15, deadline=None)
-@given(rows=st.lists(ROW, min_size=1, max_size=25), bound=st.integers(0, 3), seed=st.integers(0, 5))
-def test_memory_and_file_agree_cell_for_cell(rows: list[tuple[object, ...]], bound: int, seed: int) -> None:
-    table = frame(rows)
+@settings(max_examples=25, deadline=None)
+@given(
+    rows=st.lists(ROW, min_size=0, max_size=25),
+    bound=st.integers(0, 3),
+    seed=st.integers(0, 5),
+    held_out=st.sampled_from([0.0, 0.4]),
+    unit=st.sampled_from(["patient", ""]),
+)
+def test_memory_and_file_agree_cell_for_cell(rows: list[tuple[object, ...]], bound: int, seed: int, held_out: float, unit: str) -> None:
+    """Also on who takes part: the hold-out's coins and the rows kept of each patient, where names are missing and where rows are alike."""
+    table, schema = frame(rows), replace(SCHEMA, unit=unit)
+    memory = bound_locally(named(Cohort(as_declared(table, schema, Declared()).frame, schema)), bound, seed=seed)
+    if held_out:
+        memory = split(memory, fraction=held_out, seed=seed, how="coins")[0]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.parquet"
         table.write_parquet(path)
-        file = FileTable(path, SCHEMA, bound=bound, seed=seed)
-        agree(MemoryTable(bound_locally(Cohort(table, SCHEMA), bound, seed=seed)), file, domain())
+        file = FileTable(path, schema, chosen=Chosen(bound, seed, held_out, seed))
+        agree(MemoryTable(memory), file, domain())

@@ -74,7 +74,7 @@ def _check_choice(epsilon: float | None, study: Study) -> None:
 def _public(path: Path, study: Study) -> Cohort:
     """The public table that the user names, with the columns that a release would hold. Never the study's own."""
     from twinset.io.read import read_table
-    from twinset.pipeline import conform
+    from twinset.table import conform
 
     if path.exists() and study.table.exists() and path.samefile(study.table):
         raise BadInput(

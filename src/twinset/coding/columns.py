@@ -89,20 +89,25 @@ def _encode_one(series: pl.Series, column: Column, like: Coded | None) -> Coded:
     return _codes(series, column, like)
 
 
+def on_a_line(series: pl.Series) -> pl.Series:
+    """The values of a numeric column as Float64: dates as days since 1970-01-01, datetimes as fractional days."""
+    if series.dtype == pl.Date:
+        return series.to_physical().cast(pl.Float64)
+    if isinstance(series.dtype, pl.Datetime):
+        moments = series.dt.epoch("us")
+        return (moments // US_PER_DAY).cast(pl.Float64) + (moments % US_PER_DAY).cast(pl.Float64) / US_PER_DAY
+    return series.cast(pl.Float64, strict=False)
+
+
 def _numbers(series: pl.Series, column: Column, like: Coded | None) -> Numbers:
     decimals: int | None = 0
-    if series.dtype == pl.Date:
-        values = series.to_physical().cast(pl.Float64)
-    elif isinstance(series.dtype, pl.Datetime):
-        moments = series.dt.epoch("us")
-        values = (moments // US_PER_DAY).cast(pl.Float64) + (moments % US_PER_DAY).cast(pl.Float64) / US_PER_DAY
+    if isinstance(series.dtype, pl.Datetime):
         decimals = None
-    else:
+    elif series.dtype != pl.Date:
         if series.dtype in (pl.Int64, pl.UInt64) and len(series) and not _exact(series):
             raise SchemaMismatch(f"column `{column.name}` holds integers beyond 2^53", hint="declare it an identifier, or a category")
-        values = series.cast(pl.Float64, strict=False)
         decimals = column.decimals if column.kind == "number" else 0
-    array = values.fill_null(math.nan).to_numpy().astype(np.float64, copy=True)
+    array = on_a_line(series).fill_null(math.nan).to_numpy().astype(np.float64, copy=True)
     gaps = np.isnan(array).astype(np.int16)
     for j, code in enumerate(column.missing_codes, start=2):
         hit = array == code

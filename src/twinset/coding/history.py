@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
-import polars as pl
 
+from twinset.coding.identity import digests, mixed
 from twinset.core.cohort import Cohort
 from twinset.core.seeds import Rng
 
-IntArray = np.ndarray
-MASK = 2**63 - 1
-GOLDEN = 0x1E3779B97F4A7C15
-MIX = ((30, 0x3F58476D1CE4E5B9), (27, 0x14D049BB133111EB), (31, 1))  # shift, then factor
+KEPT = "twinset/kept"  # purpose of the hash that chooses among a patient's rows
 
 
 def bound(cohort: Cohort, most: int, rng: Rng) -> Cohort:
@@ -33,29 +28,19 @@ def bound(cohort: Cohort, most: int, rng: Rng) -> Cohort:
 
 
 def bound_locally(cohort: Cohort, most: int, *, seed: int) -> Cohort:
-    """As :func:`bound`, but which rows of a patient are kept hangs on that patient's rows alone (on a hash of the patient
-    and of the row's place among his).
+    """As :func:`bound`, but which rows of a patient are kept depends on that patient alone: on a keyed hash of their name
+    (:mod:`twinset.coding.identity`) and of the row's place among theirs.
 
-    For private releases: there, adding a patient may change nothing about any other.
+    For private releases: there, adding a patient may change nothing about any other. The patient column is text.
     """
-    if not most or not cohort.schema.unit:
+    if not most or not cohort.schema.unit or not len(cohort):
         return cohort
     units = cohort.units()
     order = np.argsort(units, kind="stable")
     starts = np.r_[0, np.flatnonzero(np.diff(units[order])) + 1]
     lengths = np.diff(np.r_[starts, len(units)])
     place = np.arange(len(units)) - np.repeat(starts, lengths)
-    names = cohort.frame[cohort.schema.unit].gather(order[starts]).cast(pl.String).fill_null("")
-    base = np.array([int.from_bytes(hashlib.md5(f"{seed}:{name}".encode(), usedforsecurity=False).digest()[8:], "little") for name in names], dtype=np.uint64)
+    base = digests(cohort.frame[cohort.schema.unit].gather(order[starts]), purpose=KEPT, seed=seed)[:, 0]
     of = np.repeat(np.arange(len(starts)), lengths)
-    first = order[np.lexsort((place, _mixed(base[of], place), of))]
+    first = order[np.lexsort((place, mixed(base[of], place), of))]
     return cohort.take(np.sort(first[place < most]))
-
-
-def _mixed(base: IntArray, place: IntArray) -> IntArray:
-    """63 random bits for each place of each patient: splitmix64's steps (Steele, Lea and Flood 2014), which SQL can repeat exactly."""
-    with np.errstate(over="ignore"):
-        z = (base + (place.astype(np.uint64) + np.uint64(1)) * np.uint64(GOLDEN)) & np.uint64(MASK)
-        for shift, factor in MIX:
-            z = ((z ^ (z >> np.uint64(shift))) * np.uint64(factor)) & np.uint64(MASK)
-    return np.asarray(z)

@@ -24,15 +24,9 @@ ARRAY_BITS = 20  # cells that DuckDB counts in an array, as a power of two
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How a file is read, and what DuckDB may use.
+class Limits:
+    """What DuckDB may use."""
 
-    ``table``: of a DuckDB file. ``separator``: of a text file; empty = found out. ``missing``: texts that mean missing.
-    """
-
-    table: str = ""
-    separator: str = ""
-    missing: tuple[str, ...] = ()
     memory: str = "2GB"
     threads: int = 1
 
@@ -40,19 +34,19 @@ class Reading:
 class Database:
     """A database for what is derived from the rows, in a temporary folder that only this user can read and that goes with the object.
 
-    ``where`` names the source in errors.
+    ``folder``: for files on the way into it. ``where`` names the source in errors.
     """
 
-    def __init__(self, reading: Reading, *, where: str) -> None:
+    def __init__(self, limits: Limits, *, where: str) -> None:
         import duckdb
 
-        folder = Path(tempfile.mkdtemp(prefix="twinset-"))
+        self.folder = folder = Path(tempfile.mkdtemp(prefix="twinset-"))
         self._error, self._where = duckdb.Error, where
         self._connection = duckdb.connect(str(folder / "work.duckdb"))
         weakref.finalize(self, _remove, self._connection, folder)
         for setting in (
-            f"memory_limit = {sql.text(reading.memory)}",
-            f"threads = {int(reading.threads)}",
+            f"memory_limit = {sql.text(limits.memory)}",
+            f"threads = {int(limits.threads)}",
             f"temp_directory = {sql.text(str(folder / 'spill'))}",
             f"perfect_ht_threshold = {ARRAY_BITS}",
             "autoinstall_known_extensions = false",

@@ -7,21 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from twinset.coding.identity import GOLDEN, MASK, MIX
 from twinset.core.domain import Axis
-from twinset.core.schema import Column, Level
-
-BLANKS = "".join(map(chr, [*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]))
-EXACT = 2**53  # up to here a float64 holds every integer
-US_PER_DAY = 86_400_000_000
-
-
-def name(column: str) -> str:
-    """A quoted name.
-
-    >>> name("dose mg")
-    '"dose mg"'
-    """
-    return '"' + column.replace('"', '""') + '"'
+from twinset.core.schema import Level
 
 
 def text(value: str) -> str:
@@ -38,45 +26,24 @@ def literal(value: Level) -> str:
     return f"'{value!r}'::DOUBLE" if isinstance(value, float) else text(value)
 
 
-def bare(column: str, stored: str, missing: Sequence[str]) -> str:
-    """A stored column as it is read: texts without blanks around them, empty and listed texts as null."""
-    if stored != "VARCHAR":
-        return name(column)
-    trimmed = f"trim({name(column)}, {text(BLANKS)})"
-    return f"(CASE WHEN {trimmed} NOT IN ({', '.join(map(text, ['', *missing]))}) THEN {trimmed} END)"
+def mixed(query: str, *, also: str = "") -> str:
+    """63 random bits ``z`` for each row of a query that gives ``id``, ``base`` and ``place``: what :func:`twinset.coding.identity.mixed` gives.
 
-
-def value(column: Column, x: str, stored: str) -> str:
-    """A number of days, a number, or a category's level in the type of its listed levels (text where none are listed); null where missing."""
-    if column.kind == "date":
-        return f"(TRY_CAST({x} AS DATE) - DATE '1970-01-01')::DOUBLE"
-    if column.kind == "datetime":
-        us = f"epoch_us({x if stored == 'TIMESTAMP WITH TIME ZONE' else f'TRY_CAST({x} AS TIMESTAMP)'})"
-        within = f"((({us}) % {US_PER_DAY}) + {US_PER_DAY}) % {US_PER_DAY}"
-        return f"((({us}) - ({within})) // {US_PER_DAY})::DOUBLE + ({within})::DOUBLE / {US_PER_DAY}::DOUBLE"
-    if column.numeric or level_type(column, stored) == "DOUBLE":
-        number = f"TRY_CAST({x} AS DOUBLE)"
-        return f"(CASE WHEN isfinite({number}) THEN {number} END)"
-    return f"TRY_CAST({x} AS {level_type(column, stored)})"
-
-
-def level_type(column: Column, stored: str) -> str:
-    """What the levels of a category are compared as."""
-    kinds = {type(v) for v in column.levels}
-    if kinds <= {int, float} and float in kinds:
-        return "DOUBLE"
-    if not kinds and stored == "BOOLEAN":
-        return "BOOLEAN"
-    return {bool: "BOOLEAN", int: "BIGINT"}.get(kinds.pop(), "VARCHAR") if len(kinds) == 1 else "VARCHAR"
+    ``also``: further columns to keep, each with a comma behind it.
+    """
+    out = f"SELECT id, {also}place, ((base::HUGEINT + (place + 1)::HUGEINT * {GOLDEN}) & {MASK})::UBIGINT AS z FROM ({query})"
+    for shift, factor in MIX:
+        out = f"SELECT id, {also}place, ((xor(z, z >> {shift})::HUGEINT * {factor}) & {MASK})::UBIGINT AS z FROM ({out})"
+    return out
 
 
 def cell(axis: Axis, x: str) -> str:
-    """The fine cell of a value; ``n_fine`` where it has none."""
+    """The fine cell of a value; one that has no cell counts as missing."""
     first, null = axis.n_values + axis.other, axis.n_fine - 1
     if axis.column.numeric:
         codes = "".join(f" WHEN {x} = {literal(float(c))} THEN {first + j}" for j, c in enumerate(axis.column.missing_codes))
         return f"CASE WHEN {x} IS NULL THEN {null}{codes} ELSE {_interval(axis, x)} END"
-    elsewhere = axis.n_values if axis.other else axis.n_fine
+    elsewhere = axis.n_values if axis.other else null
     levels = sorted(enumerate(axis.levels), key=lambda p: p[1].encode() if isinstance(p[1], str) else p[1])
     leaves = [f"CASE WHEN {x} = {literal(v)} THEN {i} ELSE {elsewhere} END" for i, v in levels]
     if levels and isinstance(levels[0][1], bool):

@@ -45,7 +45,7 @@ def read_delimited(path: Path, *, separator: str | None = None, encoding: str | 
     if not data.strip():
         raise TableUnreadable("the file is empty", where=where, hint="a table needs a line of names and at least one row")
     separator = _separator(data, separator or declared, where)
-    names = _names(data, separator, where)
+    names = column_names(data, separator, where)
     n_blank, whole = _check_lines(data, separator, len(names))
     commas = (b'"' if separator == "," else b",") in data
     if not whole:
@@ -96,7 +96,8 @@ def _fit(text: str, separator: str) -> tuple[bool, int, float]:
     return share >= 0.9 and widths[0] > 1, widths[0] if widths else 1, share
 
 
-def _names(data: bytes, separator: str, where: str) -> list[str]:
+def column_names(data: bytes, separator: str, where: str) -> list[str]:
+    """The names in the first record; a column without one gets its place. Raises TableUnreadable: names shared, or numbers in their place."""
     try:
         header = next(_records(data, separator))[1]
     except csv.Error:

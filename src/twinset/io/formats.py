@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,24 @@ def read_arrow(path: Path) -> pl.DataFrame:
         raise TableUnreadable("this is not an Arrow file, or it is damaged", where=path.name, hint="write it again as .arrow or .parquet") from None
 
 
-def read_excel(path: Path, sheet: str | None) -> pl.DataFrame:
-    """One sheet of a workbook: the one named, or the first. Raises TableUnreadable: no such sheet, no table on it, not a workbook."""
+def scan_parquet(path: Path, rows: int) -> Iterator[pl.DataFrame]:
+    """A Parquet file, ``rows`` at a time; at least one table, maybe empty. Raises TableUnreadable if it is none."""
+    try:
+        whole = pl.scan_parquet(path)
+        n = int(whole.select(pl.len()).collect().item())
+        for start in range(0, max(n, 1), rows):
+            yield whole.slice(start, rows).collect()
+    except (pl.exceptions.PolarsError, OSError):
+        raise TableUnreadable(
+            "this is not a Parquet file, or it is damaged", where=path.name, hint="write it again, or give it the suffix of what it is"
+        ) from None
+
+
+def read_excel(path: Path, sheet: str | None, *, as_text: bool = False) -> pl.DataFrame:
+    """One sheet of a workbook: the one named, or the first; ``as_text``: every cell as text, whatever else its column holds.
+
+    Raises TableUnreadable: no such sheet, no table on it, not a workbook.
+    """
     import fastexcel
 
     try:
@@ -47,7 +63,8 @@ def read_excel(path: Path, sheet: str | None) -> pl.DataFrame:
                 where=path.name,
                 hint="give the name as on the tab, or leave it out for the first",
             )
-        page = book.load_sheet(sheet if sheet is not None else 0, schema_sample_rows=None)
+        types: Any = "string" if as_text else None
+        page = book.load_sheet(sheet if sheet is not None else 0, schema_sample_rows=None, dtypes=types)
         names = [c.name for c in page.available_columns()]
         frame: pl.DataFrame = page.to_polars()
     except fastexcel.FastExcelError:
@@ -119,21 +136,40 @@ class _Stream:
 
 def read_duckdb(path: Path, table: str | None) -> pl.DataFrame:
     """One table (or view) of a DuckDB file: the one named (``schema.name`` too), or the only one. Raises TableUnreadable."""
+    return next(scan_duckdb(path, table, 2**62))
+
+
+def scan_duckdb(path: Path, table: str | None, rows: int) -> Iterator[pl.DataFrame]:
+    """The same, ``rows`` at a time in the table's order; at least one table, maybe empty."""
     import duckdb
 
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
-            found = connection.execute("select table_schema, table_name from information_schema.tables order by all").fetchall()
-            known = {f"{s}.{t}": (s, t) for s, t in found}
-            matches = [v for k, v in known.items() if table is None or table in (k, v[1])]
-            if len(matches) != 1:
-                what = "no table of this name" if table else f"{len(known)} tables"
-                raise TableUnreadable(
-                    f"the database holds {what}" if table is None else what,
-                    where=path.name,
-                    hint=f"give table = one of: {', '.join(t for _, t in known.values()) or 'none there'}",
-                )
-            schema, name = (part.replace('"', '""') for part in matches[0])
-            return pl.DataFrame(_Stream(connection.sql(f'select * from "{schema}"."{name}"')))
+            query = f"select * from {_duckdb_table(connection, path, table)}"
+            start = 0
+            while True:
+                limit = "" if rows >= 2**62 else f" limit {rows} offset {start}"
+                frame = pl.DataFrame(_Stream(connection.sql(query + limit)))
+                if frame.height or not start:
+                    yield frame
+                if frame.height < rows:
+                    return
+                start += rows
     except duckdb.Error:
         raise TableUnreadable("this is not a DuckDB file that can be opened", where=path.name, hint="is it open elsewhere, or of another version?") from None
+
+
+def _duckdb_table(connection: Any, path: Path, table: str | None) -> str:
+    """The quoted name of the table that is meant."""
+    found = connection.execute("select table_schema, table_name from information_schema.tables order by all").fetchall()
+    known = {f"{s}.{t}": (s, t) for s, t in found}
+    matches = [v for k, v in known.items() if table is None or table in (k, v[1])]
+    if len(matches) != 1:
+        what = "no table of this name" if table else f"{len(known)} tables"
+        raise TableUnreadable(
+            f"the database holds {what}" if table is None else what,
+            where=path.name,
+            hint=f"give table = one of: {', '.join(t for _, t in known.values()) or 'none there'}",
+        )
+    schema, name = (part.replace('"', '""') for part in matches[0])
+    return f'"{schema}"."{name}"'

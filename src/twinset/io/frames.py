@@ -20,15 +20,22 @@ def to_polars(frame: Any) -> pl.DataFrame:
 
     Takes polars (eager or lazy), pandas and pyarrow tables. Raises BadInput for anything else and for columns that share a name.
     """
+    return plain(cells_of(frame))
+
+
+def cells_of(frame: Any, *, by_cell: bool = False) -> pl.DataFrame:
+    """The same in whatever types polars has for the columns. ``by_cell``: objects become texts and moments stay moments, each cell by itself,
+    so that no cell depends on another."""
     if known.is_polars_dataframe(frame):
-        return plain(frame)
+        return pl.DataFrame(frame)
     if known.is_polars_lazyframe(frame):
-        return plain(frame.collect())
+        return pl.DataFrame(frame.collect())
     if known.is_pandas_dataframe(frame):
-        return plain(_from_pandas(frame))
+        _unique(list(frame.columns))
+        return pl.DataFrame([_series_in(str(name), frame.iloc[:, i], by_cell) for i, name in enumerate(frame.columns)])
     if known.is_pyarrow_table(frame):
         _unique(frame.column_names)
-        return plain(pl.DataFrame(pl.from_arrow(frame)))
+        return pl.DataFrame(pl.from_arrow(frame))
     raise BadInput("this is not a data frame we know", where=type(frame).__name__, hint=HINT)
 
 
@@ -67,17 +74,12 @@ def _unique(names: list[Any]) -> None:
         raise BadInput("two columns share a name", hint="give every column a name of its own")
 
 
-def _from_pandas(frame: Any) -> pl.DataFrame:
-    _unique(list(frame.columns))
-    return pl.DataFrame([_series_in(str(name), frame.iloc[:, i]) for i, name in enumerate(frame.columns)])
-
-
-def _series_in(name: str, series: Any) -> pl.Series:
+def _series_in(name: str, series: Any, by_cell: bool = False) -> pl.Series:
     import pandas as pd
 
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        levels = _series_in(name, pd.Series(dtype.categories))
+        levels = _series_in(name, pd.Series(dtype.categories), by_cell)
         codes = pl.Series(name, series.cat.codes.to_numpy().astype(np.int64))
         return levels.gather(codes.replace(-1, None)).alias(name) if len(levels) else pl.Series(name, [None] * len(series), dtype=pl.String)
     gaps = series.isna().to_numpy()
@@ -85,20 +87,33 @@ def _series_in(name: str, series: Any) -> pl.Series:
         series, dtype = series.dt.tz_convert("UTC").dt.tz_localize(None), np.dtype("M8[ns]")
     kind = getattr(dtype, "kind", "O")
     if kind == "M":
-        return _dates_in(name, series.to_numpy().astype("M8[us]"), gaps)
+        return _dates_in(name, series.to_numpy().astype("M8[us]"), gaps, as_they_are=by_cell)
     if kind == "m":
         return pl.Series(name, series.dt.total_seconds().to_numpy(dtype=np.float64)).fill_nan(None)
     if kind in "biuf":
         plain = getattr(dtype, "numpy_dtype", dtype)
         values = series.to_numpy(dtype=plain, na_value=plain.type(0)) if gaps.any() else series.to_numpy(dtype=plain)
         return _gapped(pl.Series(name, np.ascontiguousarray(values)), gaps)
+    if by_cell:
+        return pl.Series(name, [None if gap else _cell_text(c) for c, gap in zip(series.tolist(), gaps.tolist(), strict=True)], dtype=pl.String)
     return _objects_in(name, series, gaps)
 
 
-def _dates_in(name: str, values: np.ndarray, gaps: np.ndarray) -> pl.Series:
+def _cell_text(cell: Any) -> str:
+    """A cell of no particular type as text: the same for 1 and 1.0, and for a date and its midnight."""
+    if isinstance(cell, bool | np.bool_):
+        return str(bool(cell)).lower()
+    if isinstance(cell, float | np.floating) and float(cell).is_integer() and abs(float(cell)) < 2**53:
+        return str(int(float(cell)))
+    if isinstance(cell, dt.datetime):
+        return cell.isoformat() if cell.time() != dt.time() else cell.date().isoformat()
+    return str(cell)
+
+
+def _dates_in(name: str, values: np.ndarray, gaps: np.ndarray, *, as_they_are: bool = False) -> pl.Series:
     """Datetimes, as dates where no time of day occurs (pandas has no dates of its own)."""
     stamps = _gapped(pl.Series(name, np.where(gaps, np.int64(0), values.astype(np.int64))), gaps).cast(pl.Datetime("us"))
-    midnight = bool((stamps.drop_nulls().dt.time() == dt.time()).all())
+    midnight = not as_they_are and bool((stamps.drop_nulls().dt.time() == dt.time()).all())
     return stamps.cast(pl.Date) if midnight and not gaps.all() else stamps
 
 

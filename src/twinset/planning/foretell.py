@@ -19,10 +19,11 @@ from twinset.dp.accountant import advantage, guess
 from twinset.dp.events import Event
 from twinset.dp.ledger import Ledger
 from twinset.errors import BadInput, RuleInvalid, TwinsetError
+from twinset.io.declared import Declared, as_declared
 from twinset.planning.distances import Distances, distances
 from twinset.planning.stand_in import invent
 from twinset.planning.told import Endpoint, Forecast, Plan, Range
-from twinset.private import allowance, declared, demand, guarded, public_rules, typed
+from twinset.private import allowance, declared, demand, guarded, public_rules
 from twinset.release.terms import Privacy
 from twinset.rules.enforce import enforce
 from twinset.study import Study
@@ -123,7 +124,7 @@ def _stand_ins(study: Study, schema: Schema, n: int, like: Cohort | None, repeat
     """The public rules and the tables to try it on. Invented patients keep the rules; where none can, the plan is made without them."""
     rules = public_rules(study, schema)
     if like is not None:
-        known = typed(Cohort(like.frame.select(schema.names), schema))
+        known = Cohort(as_declared(like.frame.select(schema.names), schema, Declared()).frame, schema)
         return rules, tuple(_drawn(known, n, seed=study.seed, number=r) for r in range(repeats))
     populations = [invent(schema, stream(study.seed, "plan", r)) for r in range(repeats)]
     tables = [p.sample(n, stream(study.seed, "plan rows", r)) for r, p in enumerate(populations)]

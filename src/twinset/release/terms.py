@@ -16,7 +16,9 @@ class Privacy(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     epsilon: float = Field(gt=0, allow_inf_nan=False, description="what this run may spend")
-    delta: float = Field(1e-9, gt=0, lt=1, description="the promise may fail with this probability; below one over the number of patients")
+    delta: float = Field(
+        1e-9, gt=0, le=1e-5, description="the promise may fail with this probability; far below one over the number of patients, which is itself private"
+    )
     unit: str = Field(description='whom the promise is made to: the column that names the patient, or "row"; must be data.unit')
     relation: Literal["add-remove", "replace"] = Field("add-remove", description='"replace" where the number of patients is public')
     budget: float | None = Field(None, gt=0, allow_inf_nan=False, description="the epsilon that all runs on this data set may ever spend; default: epsilon")

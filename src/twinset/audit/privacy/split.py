@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+import polars as pl
 
+from twinset.coding.identity import SIDE, copies, digests, mixed, row_texts
 from twinset.core.cohort import Cohort
 from twinset.errors import BadInput
 
@@ -17,11 +19,15 @@ def split(cohort: Cohort, *, fraction: float, seed: int, how: How = "exact") -> 
 
     ``exact``: patients are permuted by ``numpy.random.default_rng(seed)``; the first ``int((1 - fraction) * n)`` are train.
     Rows come in the permuted order (a patient's own rows in theirs), which tells nothing about the order of the file.
-    ``place``: the same, but patients count by where they first appear, not by name, so that exchanging one moves nobody else.
-    ``coins``: each patient's side hangs on a hash of the patient alone (of the row, where a row is a patient), so that adding
-    or removing one moves nobody else; the fraction is met on average only. The latter two are for private releases.
-    Raises BadInput where either side would be empty.
+    ``place``: the same, but patients count by where they first appear, not by name, so that exchanging one for another in the same place
+    moves nobody else.
+    ``coins``: each patient's side depends on a keyed hash of that patient alone (of the row, where a row is a patient), so that adding
+    or removing one moves nobody else; the fraction is met on average only, and a side may be empty. The latter two are for private releases.
+    Raises BadInput where either side would be empty (not for ``coins``).
     """
+    if how == "coins":
+        held = coins(cohort, seed) < fraction
+        return cohort.where(~held), cohort.where(held)
     units = cohort.units() if how == "exact" else _by_place(cohort.units())
     names, place = np.unique(units, return_inverse=True)
     n_train = int((1 - fraction) * len(names)) if 0 < fraction < 1 else 0
@@ -31,9 +37,6 @@ def split(cohort: Cohort, *, fraction: float, seed: int, how: How = "exact") -> 
             where="holdout.fraction",
             hint="0.3 is usual; a table of a few patients cannot be split",
         )
-    if how == "coins":
-        held = coins(cohort, seed) < fraction
-        return cohort.where(~held), cohort.where(held)
     order = np.random.default_rng(seed).permutation(len(names))
     rank = np.empty(len(names), dtype=np.int64)
     rank[order] = np.arange(len(names))
@@ -44,26 +47,18 @@ def split(cohort: Cohort, *, fraction: float, seed: int, how: How = "exact") -> 
 
 
 def coins(cohort: Cohort, seed: int) -> np.ndarray:
-    """A number in [0, 1) for each row, float64 (n,), that hangs on its patient alone: the same for all rows of a patient.
+    """A number in [0, 1) for each row, float64 (n,), that depends on its patient alone: the same for all rows of a patient.
 
-    Where a row is a patient it hangs on the row's cells, and on how many equal rows stand before it.
+    A keyed hash (:mod:`twinset.coding.identity`) of the patient's name as text; where a row is a patient, of the row's cells and of how many
+    equal rows stand before it. Columns must be stored by declaration: a cell's type found from other rows would change its hash.
     """
-    again = np.zeros(len(cohort), dtype=np.uint64)
     if cohort.schema.unit:
-        keys = cohort[cohort.schema.unit].hash(seed).to_numpy()
+        base = digests(cohort[cohort.schema.unit].cast(pl.String), purpose=SIDE, seed=seed)
+        place = np.zeros(len(cohort), dtype=np.int64)
     else:
-        keys = cohort.frame.hash_rows(seed=seed).to_numpy()
-        order = np.argsort(keys, kind="stable")
-        starts = np.r_[0, np.flatnonzero(np.diff(keys[order])) + 1]
-        again[order] = np.arange(len(keys)) - np.repeat(starts, np.diff(np.r_[starts, len(keys)]))
-    return _mixed(keys.astype(np.uint64) + again * np.uint64(0x9E3779B97F4A7C15) + np.uint64(seed % 2**64)) / 2.0**64
-
-
-def _mixed(x: np.ndarray) -> np.ndarray:
-    """The finaliser of splitmix64 (Steele, Lea and Flood 2014): every bit of the result hangs on every bit of ``x``."""
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
-        x = np.bitwise_xor(x, np.right_shift(x, np.uint64(shift))) * np.uint64(factor)
-    return x
+        base = digests(row_texts(cohort.frame), purpose=SIDE, seed=seed)
+        place = copies(base)
+    return np.asarray(mixed(base[:, 0], place) / 2.0**63)
 
 
 def _by_place(units: np.ndarray) -> np.ndarray:

@@ -1,0 +1,240 @@
+"""A private table, read as declared: what a cell becomes depends on the cell and on its own column's declaration, on no other row.
+
+The reader in ``read`` finds out how a file is written; here nothing is found out. What cannot be read as declared is missing: a refusal
+would tell everybody what some row holds. Every backend reads through this page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import polars as pl
+
+from twinset.core.schema import Column, Schema
+from twinset.errors import BadInput, SchemaMismatch, TableUnreadable, collect
+from twinset.io import formats, lines
+from twinset.io.delimited import SPELT
+from twinset.io.moments import moments
+from twinset.io.read import ARROW, DELIMITED, EXCEL, STATISTICAL
+
+EXACT = 2**53  # below it a float64 holds every integer
+ROWS = 200_000  # of a block, where the file does not set its size
+NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+DTYPES: dict[str, pl.DataType] = {"number": pl.Float64(), "integer": pl.Int64(), "date": pl.Date(), "datetime": pl.Datetime("us"), "text": pl.String()}
+LEVELS: dict[str, pl.DataType] = {"text": pl.String(), "integer": pl.Int64(), "number": pl.Float64(), "boolean": pl.Boolean()}
+
+
+@dataclass(frozen=True)
+class Declared:
+    """How a table is written, stated and never found out. ``separator``, ``decimal``, ``encoding``: of text files; ``sheet``: Excel; ``table``: DuckDB.
+
+    ``missing``: texts that mean missing, besides an empty cell. ``thousands``: the sign between groups of three digits, "" = none.
+    ``date_order``: of day, month and year in texts that end in the year; texts that begin with it are always read.
+    """
+
+    separator: str = ","
+    decimal: str = "."
+    encoding: str = "utf-8"
+    missing: tuple[str, ...] = ()
+    thousands: str = ""
+    date_order: str = "ymd"
+    sheet: str | None = None
+    table: str | None = None
+
+
+STORED = Declared()  # of cells that come with a type
+
+
+@dataclass(frozen=True, repr=False)
+class Block:
+    """Rows as declared: the schema's columns, stored as :func:`dtype_of` says.
+
+    ``malformed``: lines that are no rows of the table. ``unread``: by column, cells that hold something which cannot be read as declared. Both are
+    exact counts of patients' cells: they stay with the custodian.
+    """
+
+    frame: pl.DataFrame
+    malformed: int = 0
+    unread: dict[str, int] = field(default_factory=dict)
+
+
+def level_type(column: Column) -> str:
+    """What the levels of a category are: by those listed, else as declared, else text."""
+    kinds = {type(level) for level in column.levels}
+    if kinds == {int, float}:
+        return "number"
+    if len(kinds) == 1:
+        return {bool: "boolean", int: "integer", float: "number"}.get(kinds.pop(), "text")
+    return "text" if kinds else column.level_type or "text"
+
+
+def dtype_of(column: Column) -> pl.DataType:
+    """How a column is stored: by its declaration alone. What is not synthesised (identifiers, free text) stays text."""
+    if not column.synthesised:
+        return DTYPES["text"]
+    return LEVELS[level_type(column)] if column.kind == "category" else DTYPES[column.kind]
+
+
+def empty(schema: Schema) -> pl.DataFrame:
+    """No rows of this schema."""
+    return pl.DataFrame(schema={c.name: dtype_of(c) for c in schema})
+
+
+def read_declared(path: Path, schema: Schema, how: Declared) -> Iterator[Block]:
+    """The rows of a file in its order, a block at a time; text, Parquet and DuckDB files are never held whole.
+
+    Raises TableUnreadable, SchemaMismatch or BadInput for the file, its header and its types; never for what a row holds.
+    """
+    for raw, malformed in _raw(path, how):
+        _check_names(raw.columns, schema, path.name)
+        yield replace(as_declared(raw, schema, how), malformed=malformed)
+
+
+def as_declared(raw: pl.DataFrame, schema: Schema, how: Declared) -> Block:
+    """A table of any types with each cell as its column's declaration reads it."""
+    made, unread = [], {}
+    for column in schema:
+        given = _bare(raw[column.name], how)
+        read = _read(given, column, how) if column.synthesised else _text(given)
+        made.append(read.rename(column.name))
+        lost = given.len() - given.null_count() - (read.len() - read.null_count())
+        if lost:
+            unread[column.name] = lost
+    return Block(pl.DataFrame(made), 0, unread)
+
+
+def _raw(path: Path, how: Declared) -> Iterator[tuple[pl.DataFrame, int]]:
+    """Blocks as the file holds them: texts, or the types it states."""
+    suffix = path.suffix.lower()
+    if not path.is_file():
+        raise TableUnreadable("there is no such file", where=path.name, hint="check the path")
+    if suffix in DELIMITED:
+        separator = SPELT.get(how.separator, how.separator)
+        if len(separator.encode()) != 1 or separator in '"\r\n':
+            raise TableUnreadable("a separator is a single plain character", where="data.separator", hint='for example separator = ";" or "\\t"')
+        for block in lines.blocks(path, separator=separator, encoding=how.encoding):
+            yield block.frame, int(block.malformed.sum())
+    elif suffix == ".parquet":
+        yield from ((frame, 0) for frame in formats.scan_parquet(path, ROWS))
+    elif suffix in (".duckdb", ".db"):
+        yield from ((frame, 0) for frame in formats.scan_duckdb(path, how.table, ROWS))
+    elif suffix in EXCEL:
+        yield formats.read_excel(path, how.sheet, as_text=True), 0
+    elif suffix in STATISTICAL:
+        yield formats.read_statistical(path), 0
+    elif suffix in ARROW:
+        yield formats.read_arrow(path), 0
+    else:
+        raise TableUnreadable(f"cannot read a `{path.suffix}` file", where=path.name, hint="give CSV, Parquet, Excel, SAS, SPSS, Stata, Arrow or DuckDB")
+
+
+def _check_names(found: Sequence[str], schema: Schema, where: str) -> None:
+    """The study must name the file's columns, all of them; names that it does not know are counted, not told: they may be a patient's cells."""
+    problems = [f"the table has no column `{n}`" for n in schema.names if n not in set(found)][:20]
+    n_more = sum(n not in schema for n in found)
+    if n_more:
+        problems.append(f"the table has {n_more} column(s) that the study does not name")
+    if problems:
+        raise SchemaMismatch(collect(problems), where=where, hint="run `twinset init --private` again, or edit the [columns] sections")
+
+
+def _bare(series: pl.Series, how: Declared) -> pl.Series:
+    """Texts without blanks around them, empty and listed ones as null; other types as they are. Null where a float is no number."""
+    if isinstance(series.dtype, pl.Categorical | pl.Enum):
+        series = series.cast(pl.String)
+    if series.dtype.is_nested() or series.dtype in (pl.Binary, pl.Object):
+        raise TableUnreadable(f"column `{series.name}` holds lists, records or bytes in its cells", hint="leave it out, or unpack it into columns of its own")
+    if series.dtype == pl.String:
+        gone = ["", *how.missing]
+        return _one(series.str.strip_chars(), pl.when(~pl.col("x").is_in(gone)).then(pl.col("x")))
+    if series.dtype == pl.Duration:
+        series = series.dt.total_microseconds() / 1e6
+    if isinstance(series.dtype, pl.Decimal):
+        series = series.cast(pl.Float64)
+    if isinstance(series.dtype, pl.Datetime):
+        series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if series.dtype.time_zone else series
+        return series.cast(pl.Datetime("us"))
+    return _one(series, pl.when(pl.col("x").is_finite()).then(pl.col("x"))) if series.dtype.is_float() else series
+
+
+def _read(given: pl.Series, column: Column, how: Declared) -> pl.Series:
+    """The cells of a synthesised column, bare, as its declaration reads them."""
+    stored = given.dtype
+    how = how if stored == pl.String else STORED
+    if column.kind in ("date", "datetime"):
+        if stored not in (pl.Date, pl.Datetime):
+            given = moments(_text(given), order=column.date_order or how.date_order, local=column.kind == "date")
+        return given.cast(dtype_of(column))
+    kind = column.kind if column.kind != "category" else level_type(column)
+    if kind == "number" or kind == "integer":
+        number = given.cast(pl.Float64, strict=False) if stored.is_numeric() else _number(_text(given), how)
+        read = _whole(given if stored.is_integer() else number) if kind == "integer" else number
+    elif kind == "boolean":
+        text = _text(given).str.to_lowercase()
+        read = _one(text, pl.when(pl.col("x").is_in(["true", "false"])).then(pl.col("x") == "true"))
+    else:
+        read = _text(given)
+    return _listed(read, column) if column.kind == "category" else read
+
+
+def _number(texts: pl.Series, how: Declared) -> pl.Series:
+    """Finite numbers in the declared punctuation, Float64; null for all else."""
+    x, point = pl.col("x"), how.decimal
+    other = "," if point == "." else "."
+    if how.thousands and how.thousands != point:
+        group, mark = rf"[{how.thousands}]" if how.thousands != "^" else r"\^", rf"[{point}]"
+        grouped = x.str.contains(rf"^[+-]?[0-9]{{1,3}}({group}[0-9]{{3}})+({mark}[0-9]*)?$")
+        x = pl.when(grouped).then(x.str.replace_all(how.thousands, "", literal=True)).otherwise(x)
+    x = pl.when(~x.str.contains(other, literal=True)).then(x.str.replace(",", ".", literal=True))
+    made = pl.when(x.str.contains(NUMBER)).then(x).cast(pl.Float64, strict=False)
+    return _one(texts, pl.when(made.is_finite()).then(made))
+
+
+def _whole(numbers: pl.Series) -> pl.Series:
+    """Whole numbers that a float64 holds exactly, Int64; null for all else."""
+    x = pl.col("x")
+    near = numbers.cast(pl.Float64)
+    kept = _one(near, (x == x.floor()) & (x.abs() < EXACT)).fill_null(False)
+    return _one(numbers, pl.when(pl.lit(kept)).then(x)).cast(pl.Int64, strict=False)
+
+
+def _text(given: pl.Series) -> pl.Series:
+    """A bare cell as text: a text as it is, a typed one in one spelling, the same for 1 and 1.0 and for a date and its midnight."""
+    stored, x = given.dtype, pl.col("x")
+    if stored == pl.String:
+        return given
+    if stored == pl.Boolean:
+        return _one(given, pl.when(x).then(pl.lit("true")).when(~x).then(pl.lit("false")))
+    if stored.is_float():
+        whole = (x == x.floor()) & (x.abs() < EXACT)
+        return _one(given, pl.when(whole).then(x.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(x.cast(pl.String)))
+    if stored == pl.Datetime:
+        day, clock = x.dt.strftime("%Y-%m-%d"), x.dt.strftime("%Y-%m-%dT%H:%M:%S")
+        fraction = x.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f")
+        midnight = x.dt.time() == pl.time(0, 0, 0)
+        return _one(given, pl.when(midnight).then(day).when(x.dt.microsecond() == 0).then(clock).otherwise(fraction))
+    return given.cast(pl.String)
+
+
+def _listed(read: pl.Series, column: Column) -> pl.Series:
+    """Without levels that a public list does not have. (A list that was read from the rows is no list here.)"""
+    if column.origin != "public" or not column.levels:
+        return read
+    codes = [] if read.dtype in (pl.String, pl.Boolean) else list(column.missing_codes)
+    known = pl.Series([*column.levels, *codes], dtype=read.dtype, strict=False)
+    return _one(read, pl.when(pl.col("x").is_in(known.implode())).then(pl.col("x")))
+
+
+def _one(series: pl.Series, expression: pl.Expr) -> pl.Series:
+    """An expression of ``x``, a series."""
+    return series.alias("x").to_frame().select(expression.alias(series.name)).to_series()
+
+
+def check_declared(how: Declared) -> None:
+    """Raise BadInput where the signs of numbers contradict each other."""
+    if how.decimal not in (".", ","):
+        raise BadInput("a decimal sign is a point or a comma", where="data.decimal", hint='decimal = "," or "."')
+    if how.thousands == how.decimal or len(how.thousands) > 1:
+        raise BadInput("thousands are grouped by one sign that is not the decimal sign", where="data.thousands", hint='thousands = "," or "." or "" for none')
