@@ -5,19 +5,24 @@ Nothing is refused for what a row holds, and nothing is found out: the study dec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from twinset.coding.identity import named
+from twinset.coding.identity import digests, mixed, named, row_texts
 from twinset.core.cohort import Cohort
-from twinset.errors import SchemaMismatch, StudyInvalid
-from twinset.io.declared import Declared, check_declared, empty, read_declared
+from twinset.core.schema import Schema
+from twinset.dp.files import Chosen, FileTable
+from twinset.errors import BadInput, SchemaMismatch, StudyInvalid
+from twinset.io.declared import Block, Declared, check_declared, empty, level_type, read_declared
 from twinset.io.read import DELIMITED
 from twinset.study import Study
 
+AUDITED = 20_000  # rows of a file counted in place that an audit is given, about
+IN_PLACE = (*DELIMITED, ".parquet", ".duckdb", ".db")
 MOSTLY_ALONE = 0.9  # an identifier with fewer different values than this share of its rows repeats people
 
 
@@ -26,13 +31,14 @@ class Reading:
     """What a custodian should know of how the table was read: exact counts, which stay on the custodian's side.
 
     ``malformed``: lines that are no rows of the table. ``unread``: by column, cells that cannot be read as declared. ``repeats``: by identifier, the
-    most rows that share one, where rows are promised to.
+    most rows that share one, where rows are promised to. ``sampled``: rows that an audit was given, of a file counted in place; 0 = all.
     """
 
     n_rows: int
     malformed: int
     unread: Mapping[str, int]
     repeats: Mapping[str, int]
+    sampled: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -71,9 +77,50 @@ def read(study: Study) -> tuple[Cohort, Reading]:
         raise SchemaMismatch("no column is left to synthesise", where="columns", hint="every column is an identifier or free text; correct the roles")
     blocks = list(read_declared(study.table, schema, how))
     cohort = named(Cohort(pl.concat([b.frame for b in blocks]) if blocks else empty(schema), schema))
-    unread = {c.name: sum(b.unread.get(c.name, 0) for b in blocks) for c in schema}
-    reading = Reading(len(cohort), sum(b.malformed for b in blocks), {c: n for c, n in unread.items() if n}, _repeats(cohort))
-    return cohort, reading
+    return cohort, _told(blocks, cohort)
+
+
+def in_place(study: Study) -> tuple[FileTable, Cohort, Reading]:
+    """The train rows of a private study, counted in their file and never held whole; and about 20,000 of its rows for the audit.
+
+    Who is held out, and which rows of a patient are kept, is as if the file had been read. The sample is of patients, by a keyed hash of each.
+    Raises as :func:`read`, and BadInput where the file cannot be read in pieces or its number of rows is said to be public.
+    """
+    how, data, seed = declared_reading(study), study.data, study.holdout.seed
+    if study.table.suffix.lower() not in IN_PLACE:
+        raise BadInput("this kind of file cannot be counted in place", where="data.in_place", hint="save it as Parquet, CSV or DuckDB")
+    if study.privacy is not None and study.privacy.relation == "replace":
+        raise BadInput("counting in place is for add-remove only", where="data.in_place", hint='set privacy.relation = "add-remove", or in_place = false')
+    schema = study.schema_of_columns()
+    file = FileTable(study.table, declared(schema), how, chosen=Chosen(data.per_patient, seed, study.holdout.fraction, seed))
+    rate = min(1.0, AUDITED / max(1.0, len(file) / (1 - study.holdout.fraction)))
+    blocks = [replace(b, frame=_sampled(b.frame, schema, rate)) for b in read_declared(study.table, schema, how)]
+    cohort = named(Cohort(pl.concat([b.frame for b in blocks]) if blocks else empty(schema), schema))
+    return file, cohort, replace(_told(blocks, cohort), sampled=len(cohort))
+
+
+def declared(schema: Schema) -> Schema:
+    """The schema without anything that was read from the rows: what is not public is not even in the vault's hands. How columns are stored stays."""
+    kept = tuple(
+        c
+        if c.origin == "public"
+        else replace(
+            c, low=None, high=None, levels=(), missing_codes=(), decimals=None, origin="private", level_type=level_type(c) if c.levels else c.level_type
+        )
+        for c in schema
+    )
+    return replace(schema, columns=kept)
+
+
+def _sampled(frame: pl.DataFrame, schema: Schema, rate: float) -> pl.DataFrame:
+    texts = frame[schema.unit] if schema.unit else row_texts(frame)
+    coin = mixed(digests(texts, purpose="twinset/audit", seed=0)[:, 0], np.zeros(len(frame), dtype=np.int64)) / 2.0**63
+    return frame.filter(coin < rate)
+
+
+def _told(blocks: Sequence[Block], cohort: Cohort) -> Reading:
+    unread = {c.name: sum(b.unread.get(c.name, 0) for b in blocks) for c in cohort.schema}
+    return Reading(sum(b.n_rows for b in blocks), sum(b.malformed for b in blocks), {c: n for c, n in unread.items() if n}, _repeats(cohort))
 
 
 def _repeats(cohort: Cohort) -> dict[str, int]:

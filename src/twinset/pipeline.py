@@ -22,9 +22,10 @@ from twinset.core.contracts import AuditResult, IntArray, Model, PairedModel, Ru
 from twinset.core.finding import Finding
 from twinset.core.schema import Schema
 from twinset.core.seeds import stream
-from twinset.door import Reading
+from twinset.door import Reading, in_place
 from twinset.door import read as read_private
 from twinset.dp.ledger import Ledger
+from twinset.dp.tables import Table
 from twinset.dp.vault import Vault
 from twinset.errors import BadInput
 from twinset.private import begin, demand, finish, halves, open_ledger, public_rules
@@ -64,12 +65,12 @@ def release(study: Study, *, progress: Progress | None = None) -> Made:
     say = progress or _silent
     terms = demand(study)
     say("reading the table")
-    cohort, reading = read_private(study) if terms else (read_cohort(study), None)
+    rows, cohort, reading = _table(study, terms)
     train, holdout = _halves(study, cohort, terms)
     rules = declared_rules(study, train)
     endpoints = study.build_endpoints()
     generator = study.build_generator()
-    claim = begin(study, terms, train, rules) if terms else None
+    claim = begin(study, terms, train, rules, rows=rows) if terms else None
     vault = claim.vault if claim else Vault(train, open_ledger(study))
     say(f"fitting {study.generator.name} to {len(train):,} rows")
     model = generator.fit(vault, stream(study.seed, "fit"))
@@ -118,6 +119,13 @@ def saved(model: Model) -> dict[str, Any] | None:
     from twinset.generators.marginals.saved import to_dict
 
     return to_dict(model) if isinstance(model, MarginalsModel) else None
+
+
+def _table(study: Study, terms: Privacy | None) -> tuple[Table | None, Cohort, Reading | None]:
+    """Rows that stay in their file, if so asked; the table (then a sample of it); and how it was read, under ``[privacy]``."""
+    if terms is None:
+        return None, read_cohort(study), None
+    return in_place(study) if study.data.in_place else (None, *read_private(study))
 
 
 def _halves(study: Study, cohort: Cohort, terms: Privacy | None) -> tuple[Cohort, Cohort]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from twinset.core.cohort import Cohort
 from twinset.core.contracts import Generator, Model, Rule
 from twinset.core.schema import Schema
 from twinset.core.seeds import Rng
+from twinset.door import declared
 from twinset.dp import ledger_file
 from twinset.dp.accountant import rho_of
 from twinset.dp.ledger import Allowance, Ledger
+from twinset.dp.tables import Table
 from twinset.dp.vault import Vault
 from twinset.errors import BadInput, collect
 from twinset.release.certificate import Spent, certificate
@@ -76,8 +78,8 @@ def halves(study: Study, cohort: Cohort, terms: Privacy) -> tuple[Cohort, Cohort
     return split(bounded, fraction=study.holdout.fraction, seed=study.holdout.seed, how=how)
 
 
-def begin(study: Study, terms: Privacy, train: Cohort, rules: Sequence[Rule]) -> Claim:
-    """The vault of a private run; ``rules``: the public ones. Raises BudgetExhausted or BadInput where the ledger would refuse it; nothing is written yet."""
+def begin(study: Study, terms: Privacy, train: Cohort, rules: Sequence[Rule], *, rows: Table | None = None) -> Claim:
+    """The vault of a private run; ``rules``: the public ones; ``rows``: in place of ``train`` where they stay in their file. Raises BudgetExhausted or BadInput where the ledger would refuse it; nothing is written yet."""
     path = terms.ledger_path(study.table, study.folder)
     allowed = allowance(terms, train, study.data.per_patient)
     ledger_file.check(path, terms.terms(), allowed, table=study.table, asked=terms.epsilon)
@@ -87,7 +89,8 @@ def begin(study: Study, terms: Privacy, train: Cohort, rules: Sequence[Rule]) ->
         numbers.append(ledger_file.reserve(path, terms.terms(), allowed, table=study.table, generator=study.generator.name, asked=terms.epsilon))
 
     ledger = Ledger(unit=terms.unit, budget_rho=allowed.rho, first=first)
-    return Claim(study, terms, allowed, path, guarded(train, ledger, allowed, rules), numbers)
+    vault = guarded(train, ledger, allowed, rules) if rows is None else Vault(rows, ledger, allowed, rules=_spelt(rules))
+    return Claim(study, terms, allowed, path, vault, numbers)
 
 
 def guarded(train: Cohort, ledger: Ledger, allowed: Allowance, rules: Sequence[Rule]) -> Vault:
@@ -112,12 +115,6 @@ def allowance(terms: Privacy, train: Cohort, per_patient: int) -> Allowance:
     per_patient = 1 if terms.unit == "row" else per_patient
     n_public = len(train) if terms.relation == "replace" and terms.unit == "row" else None
     return Allowance(rho_of(terms.epsilon, terms.delta - delta), delta, terms.relation, per_patient, n_public)
-
-
-def declared(schema: Schema) -> Schema:
-    """The schema without anything that was read from the rows: what is not public is not even in the vault's hands."""
-    kept = tuple(c if c.origin == "public" else replace(c, low=None, high=None, levels=(), missing_codes=(), decimals=None, origin="private") for c in schema)
-    return replace(schema, columns=kept)
 
 
 def public_rules(study: Study, schema: Schema) -> tuple[Rule, ...]:

@@ -17,12 +17,12 @@ from twinset.checks import everyday_cohort
 from twinset.core.schema import Column, Schema
 from twinset.core.seeds import stream
 from twinset.demo import write_demo
+from twinset.door import declared
 from twinset.errors import BadInput, OutputProblem
 from twinset.planning.choose import choose, with_privacy
 from twinset.planning.foretell import _stand_ins, plan, recommended
 from twinset.planning.stand_in import invent
 from twinset.planning.told import Endpoint, Forecast, Range
-from twinset.private import declared
 from twinset.release.terms import Privacy
 from twinset.study import RulePart, load, study_of
 

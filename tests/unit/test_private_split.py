@@ -12,8 +12,8 @@ from twinset.audit.privacy.split import split
 from twinset.coding.history import bound, bound_locally
 from twinset.core.cohort import Cohort
 from twinset.core.schema import Column, Schema
+from twinset.door import declared
 from twinset.io.declared import Declared, as_declared
-from twinset.private import declared
 
 UNIT = Schema((Column("id", "text"), Column("x", "integer")), unit="id")
 ROWS = Schema((Column("id", "text"), Column("x", "integer")))

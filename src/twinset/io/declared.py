@@ -56,6 +56,7 @@ class Block:
     """
 
     frame: pl.DataFrame
+    n_rows: int
     malformed: int = 0
     unread: dict[str, int] = field(default_factory=dict)
 
@@ -102,7 +103,7 @@ def as_declared(raw: pl.DataFrame, schema: Schema, how: Declared) -> Block:
         lost = given.len() - given.null_count() - (read.len() - read.null_count())
         if lost:
             unread[column.name] = lost
-    return Block(pl.DataFrame(made), 0, unread)
+    return Block(pl.DataFrame(made), raw.height, 0, unread)
 
 
 def _raw(path: Path, how: Declared) -> Iterator[tuple[pl.DataFrame, int]]:

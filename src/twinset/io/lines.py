@@ -86,8 +86,8 @@ def _codec(encoding: str) -> str:
 
 
 def _decoded(block: bytes, codec: str) -> bytes:
-    """Whole lines as UTF-8. What is not in the encoding becomes a replacement sign, line by line."""
-    block = block.replace(b"\r\n", b"\n")
+    """Whole lines as UTF-8. What is not in the encoding becomes a replacement sign, line by line; a stray carriage return becomes a blank."""
+    block = block.replace(b"\r\n", b"\n").replace(b"\r", b" ")
     try:
         return block.decode(codec).encode()
     except UnicodeDecodeError:

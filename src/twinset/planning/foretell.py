@@ -15,6 +15,7 @@ from twinset.core.cohort import Cohort
 from twinset.core.contracts import Effect, Rule, SizedModel
 from twinset.core.schema import Schema
 from twinset.core.seeds import stream
+from twinset.door import declared
 from twinset.dp.accountant import advantage, guess
 from twinset.dp.events import Event
 from twinset.dp.ledger import Ledger
@@ -23,7 +24,7 @@ from twinset.io.declared import Declared, as_declared
 from twinset.planning.distances import Distances, distances
 from twinset.planning.stand_in import invent
 from twinset.planning.told import Endpoint, Forecast, Plan, Range
-from twinset.private import allowance, declared, demand, guarded, public_rules
+from twinset.private import allowance, demand, guarded, public_rules
 from twinset.release.terms import Privacy
 from twinset.rules.enforce import enforce
 from twinset.study import Study
