@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
+from twinset.core.cohort import Cohort
+from twinset.door import in_place, read
+from twinset.dp import discover
+from twinset.dp.tables import MemoryTable
 from twinset.private import halves
 from twinset.study import Study, parse
 from twinset.table import read_cohort
@@ -135,3 +140,29 @@ def test_nobody_is_refused_for_what_a_row_holds(tmp_path: Path) -> None:
     frame = pl.concat(train_of(made, ["mrn;x;n", "p1;a;1", "p2;SECRET;two", "p3;b;3"])).sort("mrn")
     assert frame["x"].to_list() == ["a", None, "b"]
     assert frame["n"].to_list() == [1, None, 3]
+
+
+@pytest.mark.parametrize("unit", ["row", "mrn"])
+def test_a_file_counted_in_place_is_the_file_that_is_read(tmp_path: Path, unit: str) -> None:
+    """The same patients on the same side, the same rows of each, the same levels, to the integer: one way of reading serves both."""
+    columns = {"mrn": 'type = "text"\nrole = "identifier"', "other": 'type = "number"\nlow = 0\nhigh = 9\norigin = "public"'}
+    columns |= {"x": 'type = "category"', "day": 'type = "date"', "k": 'type = "category"\nlevel_type = "integer"'}
+    made = study(columns, tmp_path, unit=unit)
+    odd = ["1", "1.0", "NA", "", "a", " a ", '"a"', "True", "25/01/2020", "x;y", '"open']
+    lines = ["mrn;other;x;day;k", *(f"{'' if i % 9 == 0 else i % 60};{i % 11}.5;{odd[i % 11]};{i % 31}/01/2020;{odd[i % 7]}" for i in range(900))]
+    train = MemoryTable(Cohort(train_of(made, lines)[0], made.schema_of_columns()))
+    file, sample, told = in_place(made)
+    whole, again = read(made)
+    assert len(file) == len(train)
+    assert file.most_rows() == train.most_rows()
+    assert dict(file.dtypes) == dict(train.dtypes)
+    for name in ("x", "k"):
+        (levels, counts), (same, held) = train.levels(name), file.levels(name)
+        assert list(levels) == list(same)
+        assert counts.tolist() == held.tolist()
+    for name in ("other", "day"):
+        axis = discover.number_axis(made.schema_of_columns()[name], np.linspace(0.0, 20_000.0, 40_001))
+        assert train.histogram(axis).tolist() == file.histogram(axis).tolist()
+    assert (told.n_rows, told.malformed, told.unread, told.sampled) == (again.n_rows, again.malformed, again.unread, len(sample))
+    assert len(sample) == len(whole)  # fewer than an audit is given
+    assert told.malformed > 0
