@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from twinset.coding.identity import digests, mixed, named, row_texts
+from twinset.coding.identity import digests, mixed, row_texts
 from twinset.core.cohort import Cohort
 from twinset.core.schema import Schema
 from twinset.dp.files import Chosen, FileTable
@@ -30,12 +30,13 @@ MOSTLY_ALONE = 0.9  # an identifier with fewer different values than this share 
 class Reading:
     """What a custodian should know of how the table was read: exact counts, which stay on the custodian's side.
 
-    ``malformed``: lines that are no rows of the table. ``unread``: by column, cells that cannot be read as declared. ``repeats``: by identifier, the
+    ``malformed``: lines that are no rows of the table; ``unnamed``: rows that name no patient; both are left out. ``unread``: by column, cells that cannot be read as declared. ``repeats``: by identifier, the
     most rows that share one, where rows are promised to. ``sampled``: rows that an audit was given, of a file counted in place; 0 = all.
     """
 
     n_rows: int
     malformed: int
+    unnamed: int
     unread: Mapping[str, int]
     repeats: Mapping[str, int]
     sampled: int = 0
@@ -61,14 +62,22 @@ def declared_reading(study: Study) -> Declared:
             hint='`twinset init --private TABLE` writes these keys; by hand: separator = ",", decimal = ".", encoding = "utf-8", missing = [], date_order = "ymd"',
         )
     how = Declared(
-        data.separator or ",", data.decimal or ".", data.encoding or "utf-8", data.missing, data.thousands, data.date_order or "ymd", data.sheet, data.table
+        separator=data.separator or ",",
+        decimal=data.decimal or ".",
+        encoding=data.encoding or "utf-8",
+        missing=data.missing,
+        thousands=data.thousands,
+        date_order=data.date_order or "ymd",
+        sheet=data.sheet,
+        table=data.table,
+        keep_malformed=study.privacy is not None and study.privacy.relation == "replace" and data.unit == "row",
     )
     check_declared(how)
     return how
 
 
 def read(study: Study) -> tuple[Cohort, Reading]:
-    """The table of a private study, each cell by its own column's declaration alone (:mod:`twinset.io.declared`); every row is somebody's.
+    """The table of a private study, each cell by its own column's declaration alone (:mod:`twinset.io.declared`). Rows that are nobody's are left out.
 
     Raises the BadInput family for the study, the file and its header; never for what a row holds.
     """
@@ -76,7 +85,7 @@ def read(study: Study) -> tuple[Cohort, Reading]:
     if not len(schema.synthesised):
         raise SchemaMismatch("no column is left to synthesise", where="columns", hint="every column is an identifier or free text; correct the roles")
     blocks = list(read_declared(study.table, schema, how))
-    cohort = named(Cohort(pl.concat([b.frame for b in blocks]) if blocks else empty(schema), schema))
+    cohort = Cohort(pl.concat([b.frame for b in blocks]) if blocks else empty(schema), schema)
     return cohort, _told(blocks, cohort)
 
 
@@ -95,7 +104,7 @@ def in_place(study: Study) -> tuple[FileTable, Cohort, Reading]:
     file = FileTable(study.table, declared(schema), how, chosen=Chosen(data.per_patient, seed, study.holdout.fraction, seed))
     rate = min(1.0, AUDITED / max(1.0, len(file) / (1 - study.holdout.fraction)))
     blocks = [replace(b, frame=_sampled(b.frame, schema, rate)) for b in read_declared(study.table, schema, how)]
-    cohort = named(Cohort(pl.concat([b.frame for b in blocks]) if blocks else empty(schema), schema))
+    cohort = Cohort(pl.concat([b.frame for b in blocks]) if blocks else empty(schema), schema)
     return file, cohort, replace(_told(blocks, cohort), sampled=len(cohort))
 
 
@@ -120,7 +129,13 @@ def _sampled(frame: pl.DataFrame, schema: Schema, rate: float) -> pl.DataFrame:
 
 def _told(blocks: Sequence[Block], cohort: Cohort) -> Reading:
     unread = {c.name: sum(b.unread.get(c.name, 0) for b in blocks) for c in cohort.schema}
-    return Reading(sum(b.n_rows for b in blocks), sum(b.malformed for b in blocks), {c: n for c, n in unread.items() if n}, _repeats(cohort))
+    return Reading(
+        sum(b.n_rows for b in blocks),
+        sum(b.malformed for b in blocks),
+        sum(b.unnamed for b in blocks),
+        {c: n for c, n in unread.items() if n},
+        _repeats(cohort),
+    )
 
 
 def _repeats(cohort: Cohort) -> dict[str, int]:

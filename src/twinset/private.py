@@ -9,7 +9,6 @@ from typing import Any
 
 from twinset.audit.privacy.split import How, split
 from twinset.coding.history import bound_locally
-from twinset.coding.identity import named
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import Generator, Model, Rule
 from twinset.core.schema import Schema
@@ -103,7 +102,7 @@ def fit_once(generator: Generator, cohort: Cohort, terms: Privacy, *, per_patien
 
     ``cohort``: stored as declared. Raises BudgetExhausted where the generator asks for the rows.
     """
-    bounded = bound_locally(named(cohort), per_patient, seed=0)
+    bounded = bound_locally(cohort, per_patient, seed=0)
     vault = guarded(bounded, Ledger(unit=terms.unit), allowance(terms, bounded, per_patient), rules)
     return generator.fit(vault, rng)
 

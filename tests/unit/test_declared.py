@@ -38,7 +38,7 @@ SCHEMA = Schema(
 HOW = Declared(separator=";", decimal=",", thousands=".", missing=("NA", "?"), date_order="dmy")
 ODD = ["", "NA", "?", "1", "1,5", "1.5", "1.234,5", "-1", "1e5", "inf", "nan", "31/01/2020", "31.01.2020 10:30", "2020-01-31", "01/31/2020", "true", "TRUE"]
 ODD += ["a", " a ", "ü", "2,5", "-9", "A104000", "007", "99999999999999999999", '"', 'say "so', '"quoted"', "\r", "\x00", "\x85", "3.0", "20200131"]
-CELL = st.sampled_from(ODD) | st.text(st.characters(exclude_characters="\n\r", codec="utf-8"), max_size=6)
+CELL = st.sampled_from(ODD) | st.text(st.characters(exclude_characters="\n\r\x1c\x1d\x1e\x1f", codec="utf-8"), max_size=6)
 RAW = st.binary(max_size=30).map(lambda b: b.replace(b"\n", b";")) | st.lists(CELL, min_size=9, max_size=13).map(
     lambda c: ";".join(c).encode().replace(b"\n", b"")
 )
@@ -174,3 +174,25 @@ def test_columns_that_the_study_does_not_name_are_counted_not_told(tmp_path: Pat
     with pytest.raises(BadInput, match=r"2 column\(s\)") as refused:
         list(read_declared(tmp_path / "t.csv", Schema((Column("n", "number"),)), HOW))
     assert "Mary" not in str(refused.value)
+
+
+def test_rows_that_are_nobodys_are_left_out_and_counted(tmp_path: Path) -> None:
+    """A person with five rows without a name would be five patients; a line in two pieces would be two."""
+    schema = Schema((Column("id", "text", "identifier"), Column("n", "integer")), unit="id")
+    (tmp_path / "t.csv").write_text('id;n\na;1\n;2\nNA;3\nb;4;5\n"c;6\nd;7\n')
+    (block,) = read_declared(tmp_path / "t.csv", schema, HOW)
+    assert block.frame.rows() == [("a", 1), ("d", 7)]
+    assert (block.n_rows, block.malformed, block.unnamed) == (6, 2, 2)
+    (row,) = read_declared(tmp_path / "t.csv", Schema(schema.columns), Declared(separator=";"))
+    assert row.frame["n"].to_list() == [1, 2, 3, 7]
+    (public,) = read_declared(tmp_path / "t.csv", Schema(schema.columns), Declared(separator=";", keep_malformed=True))
+    assert public.frame["n"].to_list() == [1, 2, 3, None, None, 7]
+
+
+def test_a_listed_word_is_missing_however_its_column_is_stored() -> None:
+    schema = Schema((Column("n", "integer"), Column("c", "category")))
+    how = Declared(missing=("-9",))
+    for cells in ([1, -9, 3], [1.0, -9.0, 3.0], ["1", "-9", "3"]):
+        made = as_declared(pl.DataFrame({"n": cells, "c": cells}), schema, how).frame
+        assert made["n"].to_list() == [1, None, 3]
+        assert made["c"].to_list() == ["1", None, "3"]

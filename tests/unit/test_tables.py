@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from twinset.audit.privacy.split import split
 from twinset.coding.history import bound_locally
-from twinset.coding.identity import named
 from twinset.core.cohort import Cohort
 from twinset.core.domain import Domain
 from twinset.core.schema import Column, Schema
@@ -113,7 +112,7 @@ def agree(memory: Table, file: Table, cells: Domain) -> None:
 def test_memory_and_file_agree_cell_for_cell(rows: list[tuple[object, ...]], bound: int, seed: int, held_out: float, unit: str) -> None:
     """Also on who takes part: the hold-out's coins and the rows kept of each patient, where names are missing and where rows are alike."""
     table, schema = frame(rows), replace(SCHEMA, unit=unit)
-    memory = bound_locally(named(Cohort(as_declared(table, schema, Declared()).frame, schema)), bound, seed=seed)
+    memory = bound_locally(Cohort(as_declared(table, schema, Declared()).frame, schema), bound, seed=seed)
     if held_out:
         memory = split(memory, fraction=held_out, seed=seed, how="coins")[0]
     with tempfile.TemporaryDirectory() as folder:

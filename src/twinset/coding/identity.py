@@ -13,11 +13,8 @@ import hashlib
 import numpy as np
 import polars as pl
 
-from twinset.core.cohort import Cohort
-
 IntArray = np.ndarray
 SIDE = "twinset/side"  # purpose of the hash that decides who is held out
-NOBODY = " row "  # before the name of a patient whose name is missing: no name that is read begins with a blank
 MASK = 2**63 - 1
 GOLDEN = 0x1E3779B97F4A7C15
 MIX = ((30, 0x3F58476D1CE4E5B9), (27, 0x14D049BB133111EB), (31, 1))  # shift, then factor
@@ -66,23 +63,6 @@ def copies(digest: IntArray) -> IntArray:
     out = np.empty(len(digest), dtype=np.int64)
     out[order] = np.arange(len(digest)) - np.repeat(starts, np.diff(np.r_[starts, len(digest)]))
     return out
-
-
-def named(cohort: Cohort, *, seen: dict[bytes, int] | None = None) -> Cohort:
-    """Patients without a name are each a patient of their own: called by a digest of their row, and by how many equal rows stand before it.
-
-    ``seen``: such rows in earlier blocks of the same table; added to.
-    """
-    unit, seen = cohort.schema.unit, {} if seen is None else seen
-    gone = np.flatnonzero(cohort[unit].is_null().to_numpy()) if unit else np.zeros(0, dtype=np.int64)
-    if not len(gone):
-        return cohort
-    names = cohort[unit].to_list()
-    for place, digest in zip(gone.tolist(), digests(row_texts(cohort.frame[gone]), purpose="twinset/nobody", seed=0), strict=True):
-        key = digest.tobytes()
-        names[place] = f"{NOBODY}{key.hex()} {seen.get(key, 0)}"
-        seen[key] = seen.get(key, 0) + 1
-    return Cohort(cohort.frame.with_columns(pl.Series(unit, names, dtype=pl.String)), cohort.schema)
 
 
 def _sized() -> pl.Expr:

@@ -12,7 +12,7 @@ import polars as pl
 
 from twinset.coding.columns import on_a_line
 from twinset.coding.history import KEPT
-from twinset.coding.identity import SIDE, digests, named, row_texts
+from twinset.coding.identity import SIDE, digests, row_texts
 from twinset.core.cohort import Cohort
 from twinset.core.domain import Axis, Domain
 from twinset.core.schema import Level, Schema
@@ -21,7 +21,7 @@ from twinset.dp.counts import Counts
 from twinset.dp.duck import Database, DuckCounts, Limits
 from twinset.dp.tables import same_cells
 from twinset.errors import BadInput
-from twinset.io.declared import Declared, dtype_of, read_declared
+from twinset.io.declared import Declared, dtype_of, empty, read_declared
 
 IntArray = np.ndarray
 
@@ -99,16 +99,13 @@ class FileTable:
 
     def _read(self, how: Declared) -> None:
         """The table ``rows``: x0, x1, ... the values of the synthesised columns, and the patient."""
-        seen: dict[bytes, int] = {}
         n, blocks = 0, 0
         for block in read_declared(self._path, self._schema, how):
-            frame = self._values(named(Cohort(block.frame, self._schema), seen=seen), n)
+            frame = self._values(Cohort(block.frame, self._schema), n)
             frame.write_parquet(self._database.folder / f"block-{blocks}.parquet", compression="lz4")
             n, blocks = n + frame.height, blocks + 1
         if not blocks:
-            self._values(Cohort(pl.DataFrame(schema={c.name: dtype_of(c) for c in self._schema}), self._schema), 0).write_parquet(
-                self._database.folder / "block-0.parquet"
-            )
+            self._values(Cohort(empty(self._schema), self._schema), 0).write_parquet(self._database.folder / "block-0.parquet")
         given = f"read_parquet({sql.text(str(self._database.folder / 'block-*.parquet'))})"
         columns = [f"x{i}" for i in range(len(self._schema.synthesised))]
         self._database.run(f"CREATE TABLE rows AS SELECT {', '.join([*columns, 'unit'])} FROM {given} {self._taking_part(given)}")

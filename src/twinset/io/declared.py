@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
+from twinset.core.contracts import BoolArray
 from twinset.core.schema import Column, Schema
 from twinset.errors import BadInput, SchemaMismatch, TableUnreadable, collect
 from twinset.io import formats, lines
@@ -31,7 +33,8 @@ class Declared:
     """How a table is written, stated and never found out. ``separator``, ``decimal``, ``encoding``: of text files; ``sheet``: Excel; ``table``: DuckDB.
 
     ``missing``: texts that mean missing, besides an empty cell. ``thousands``: the sign between groups of three digits, "" = none.
-    ``date_order``: of day, month and year in texts that end in the year; texts that begin with it are always read.
+    ``date_order``: of day, month and year in texts that end in the year; texts that begin with it are always read. ``keep_malformed``: lines that are
+    no rows of the table count as rows of gaps, where the number of rows is public; else they are nobody's and left out.
     """
 
     separator: str = ","
@@ -42,6 +45,7 @@ class Declared:
     date_order: str = "ymd"
     sheet: str | None = None
     table: str | None = None
+    keep_malformed: bool = False
 
 
 STORED = Declared()  # of cells that come with a type
@@ -49,15 +53,16 @@ STORED = Declared()  # of cells that come with a type
 
 @dataclass(frozen=True, repr=False)
 class Block:
-    """Rows as declared: the schema's columns, stored as :func:`dtype_of` says.
+    """Rows as declared: the schema's columns, stored as :func:`dtype_of` says. Rows that do not say whose they are are left out.
 
-    ``malformed``: lines that are no rows of the table. ``unread``: by column, cells that hold something which cannot be read as declared. Both are
-    exact counts of patients' cells: they stay with the custodian.
+    ``n_rows``: as the file has them; ``malformed``: lines of these that are no rows of the table; ``unnamed``: rows without a patient's name;
+    ``unread``: by column, cells that hold something which cannot be read as declared. All are exact counts of patients' cells: they stay with the custodian.
     """
 
     frame: pl.DataFrame
     n_rows: int
     malformed: int = 0
+    unnamed: int = 0
     unread: dict[str, int] = field(default_factory=dict)
 
 
@@ -90,11 +95,13 @@ def read_declared(path: Path, schema: Schema, how: Declared) -> Iterator[Block]:
     """
     for raw, malformed in _raw(path, how):
         _check_names(raw.columns, schema, path.name)
-        yield replace(as_declared(raw, schema, how), malformed=malformed)
+        kept = raw if how.keep_malformed or not malformed.any() else raw.filter(~malformed)
+        block = as_declared(kept, schema, how)
+        yield replace(block, n_rows=raw.height, malformed=int(malformed.sum()), unnamed=block.unnamed)
 
 
 def as_declared(raw: pl.DataFrame, schema: Schema, how: Declared) -> Block:
-    """A table of any types with each cell as its column's declaration reads it."""
+    """A table of any types with each cell as its column's declaration reads it, without the rows that name no patient where a column must."""
     made, unread = [], {}
     for column in schema:
         given = _bare(raw[column.name], how)
@@ -103,30 +110,37 @@ def as_declared(raw: pl.DataFrame, schema: Schema, how: Declared) -> Block:
         lost = given.len() - given.null_count() - (read.len() - read.null_count())
         if lost:
             unread[column.name] = lost
-    return Block(pl.DataFrame(made), raw.height, 0, unread)
+    frame = pl.DataFrame(made)
+    named = frame.filter(pl.col(schema.unit).is_not_null()) if schema.unit else frame
+    return Block(named, raw.height, 0, frame.height - named.height, unread)
 
 
-def _raw(path: Path, how: Declared) -> Iterator[tuple[pl.DataFrame, int]]:
-    """Blocks as the file holds them: texts, or the types it states."""
-    suffix = path.suffix.lower()
-    if not path.is_file():
-        raise TableUnreadable("there is no such file", where=path.name, hint="check the path")
-    if suffix in DELIMITED:
+def _raw(path: Path, how: Declared) -> Iterator[tuple[pl.DataFrame, BoolArray]]:
+    """Blocks as the file holds them, texts or the types it states; and which lines are no rows of the table."""
+    if path.suffix.lower() in DELIMITED and path.is_file():
         separator = SPELT.get(how.separator, how.separator)
         if len(separator.encode()) != 1 or separator in '"\r\n':
             raise TableUnreadable("a separator is a single plain character", where="data.separator", hint='for example separator = ";" or "\\t"')
-        for block in lines.blocks(path, separator=separator, encoding=how.encoding):
-            yield block.frame, int(block.malformed.sum())
-    elif suffix == ".parquet":
-        yield from ((frame, 0) for frame in formats.scan_parquet(path, ROWS))
+        yield from ((b.frame, b.malformed) for b in lines.blocks(path, separator=separator, encoding=how.encoding))
+    else:
+        yield from ((frame, np.zeros(frame.height, dtype=bool)) for frame in _typed(path, how))
+
+
+def _typed(path: Path, how: Declared) -> Iterator[pl.DataFrame]:
+    """Blocks of a file that states its types."""
+    suffix = path.suffix.lower()
+    if not path.is_file():
+        raise TableUnreadable("there is no such file", where=path.name, hint="check the path")
+    if suffix == ".parquet":
+        yield from formats.scan_parquet(path, ROWS)
     elif suffix in (".duckdb", ".db"):
-        yield from ((frame, 0) for frame in formats.scan_duckdb(path, how.table, ROWS))
+        yield from formats.scan_duckdb(path, how.table, ROWS)
     elif suffix in EXCEL:
-        yield formats.read_excel(path, how.sheet, as_text=True), 0
+        yield formats.read_excel(path, how.sheet, as_text=True)
     elif suffix in STATISTICAL:
-        yield formats.read_statistical(path), 0
+        yield formats.read_statistical(path)
     elif suffix in ARROW:
-        yield formats.read_arrow(path), 0
+        yield formats.read_arrow(path)
     else:
         raise TableUnreadable(f"cannot read a `{path.suffix}` file", where=path.name, hint="give CSV, Parquet, Excel, SAS, SPSS, Stata, Arrow or DuckDB")
 
@@ -142,7 +156,7 @@ def _check_names(found: Sequence[str], schema: Schema, where: str) -> None:
 
 
 def _bare(series: pl.Series, how: Declared) -> pl.Series:
-    """Texts without blanks around them, empty and listed ones as null; other types as they are. Null where a float is no number."""
+    """Texts without blanks around them; other types as they are. Null where a float is no number, and where the text is listed as missing."""
     if isinstance(series.dtype, pl.Categorical | pl.Enum):
         series = series.cast(pl.String)
     if series.dtype.is_nested() or series.dtype in (pl.Binary, pl.Object):
@@ -157,7 +171,12 @@ def _bare(series: pl.Series, how: Declared) -> pl.Series:
     if isinstance(series.dtype, pl.Datetime):
         series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if series.dtype.time_zone else series
         return series.cast(pl.Datetime("us"))
-    return _one(series, pl.when(pl.col("x").is_finite()).then(pl.col("x"))) if series.dtype.is_float() else series
+    if series.dtype.is_float():
+        series = _one(series, pl.when(pl.col("x").is_finite()).then(pl.col("x")))
+    if not how.missing or series.dtype == pl.Null:
+        return series
+    listed = _text(series).is_in(list(how.missing)).fill_null(False)
+    return _one(series, pl.when(~pl.lit(listed)).then(pl.col("x")))
 
 
 def _read(given: pl.Series, column: Column, how: Declared) -> pl.Series:
