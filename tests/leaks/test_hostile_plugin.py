@@ -237,3 +237,10 @@ def test_a_bad_question_is_refused_whoever_is_in_the_table(case: str, patient: s
 def test_an_odd_question_is_answered_within_its_bill(case: str, patient: str, drawn: list[tuple[np.ndarray, float]]) -> None:
     assert learns_nothing(ANSWERED[case], PATIENTS[patient], drawn) == ""
     assert drawn
+
+
+def test_the_cells_cannot_be_written_into() -> None:
+    """The vault counts on the arrays that it hands out."""
+    axis = Vault(Cohort(pl.DataFrame(OTHERS, schema=STORED, orient="row"), SCHEMA), Ledger(), Allowance(1.0)).discretise(rho=0.0)["g"]
+    with pytest.raises(ValueError, match="read-only"):
+        axis.cell_of[0] = 10**6

@@ -14,7 +14,8 @@ from twinset.core.schema import Column, Schema
 from twinset.core.seeds import stream
 from twinset.dp import noise
 from twinset.dp.ledger import Allowance, Ledger, Relation
-from twinset.dp.vault import STEPS, Vault
+from twinset.dp.selection import STEPS
+from twinset.dp.vault import Vault
 
 Row = tuple[int | None, int]
 ROWS: tuple[Row, ...] = tuple(itertools.product((0, 1, None), (0, 1)))

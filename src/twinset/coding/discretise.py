@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -15,15 +16,21 @@ from twinset.core.seeds import Rng
 from twinset.errors import SchemaMismatch, collect
 
 IntArray = np.ndarray
+Unlisted = Literal["refused", "missing"]
 
 
-def fine_cells(cohort: Cohort, domain: Domain) -> IntArray:
-    """The fine cell of every value: int32 (axes, n). Numbers beyond the bounds are clamped; raises SchemaMismatch where a level has no cell."""
-    coded = encode(cohort.select(domain.names))
+def fine_cells(cohort: Cohort, domain: Domain, *, unlisted: Unlisted = "refused") -> IntArray:
+    """The fine cell of every value: int32 (axes, n). Numbers beyond the bounds are clamped.
+
+    A level without a cell: where ``refused``, it raises SchemaMismatch, as an integer beyond 2^53 does; where ``missing``, it is counted
+    as missing, and such an integer clamped. Then nothing that a row holds raises, which a refusal under a budget would tell for free.
+    """
+    chosen = cohort.select(domain.names)
+    coded = encode(_as_floats(chosen) if unlisted == "missing" else chosen)
     out = np.empty((len(domain), len(cohort)), dtype=np.int32)
     problems = []
     for i, (axis, column) in enumerate(zip(domain, coded, strict=True)):
-        out[i] = _numbers(column, axis) if isinstance(column, Numbers) else _levels(column, axis)
+        out[i] = _numbers(column, axis) if isinstance(column, Numbers) else _levels(column, axis, unlisted)
         if (out[i] < 0).any():
             problems.append(f"column `{axis.name}` holds levels that were not declared")
     if problems:
@@ -59,10 +66,17 @@ def _numbers(column: Numbers, axis: Axis) -> IntArray:
     return np.minimum(out, axis.n_fine - 1).astype(np.int32)
 
 
-def _levels(column: Codes, axis: Axis) -> IntArray:
+def _as_floats(cohort: Cohort) -> Cohort:
+    """Numbers as floats, however large."""
+    return Cohort(
+        cohort.frame.with_columns(cohort.frame[c.name].cast(pl.Float64, strict=False) for c in cohort.schema if c.kind in ("number", "integer")), cohort.schema
+    )
+
+
+def _levels(column: Codes, axis: Axis, unlisted: Unlisted) -> IntArray:
     known: dict[Level | None, int] = {code: axis.n_values + axis.other + j for j, code in enumerate(axis.column.missing_codes)}
     known |= {level: i for i, level in enumerate(axis.levels)}
-    elsewhere = axis.n_values if axis.other else -1
+    elsewhere = axis.n_values if axis.other else axis.n_fine - 1 if unlisted == "missing" else -1
     table = [axis.n_fine - 1 if level is None else known.get(level, elsewhere) for level in column.levels]
     return np.array(table, dtype=np.int32)[column.codes] if table else np.zeros(0, dtype=np.int32)
 

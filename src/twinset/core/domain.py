@@ -63,12 +63,13 @@ class Axis:
 
     def grouped(self, cell_of: np.ndarray, weights: np.ndarray | None = None) -> Axis:
         """The same fine cells in other groups (``cell_of`` int (n_fine,), every number from 0 to its maximum used)."""
-        groups = np.asarray(cell_of, dtype=np.int32)
-        if groups.shape != (self.n_fine,) or len(np.unique(groups)) != groups.max() + 1:
+        groups = np.asarray(cell_of)
+        whole = groups.shape == (self.n_fine,) and groups.dtype.kind in "iu"
+        if not whole or not np.array_equal(np.unique(groups), np.arange(int(groups.max()) + 1)):
             raise SchemaMismatch(
                 f"the groups of column `{self.name}` do not cover its cells", hint="give every fine cell a group, numbered from 0 without gaps"
             )
-        return replace(self, cell_of=groups, weights=self.weights if weights is None else np.asarray(weights, dtype=np.float64))
+        return replace(self, cell_of=groups.astype(np.int32), weights=self.weights if weights is None else np.asarray(weights, dtype=np.float64))
 
     def __repr__(self) -> str:
         return f"Axis({self.name!r}, {self.n_fine} fine cells in {self.size}, {self.column.origin})"

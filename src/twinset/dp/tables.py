@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from twinset.coding.discretise import cells, fine_cells
+from twinset.coding.discretise import Unlisted, cells, fine_cells
 from twinset.core.cohort import Cohort
 from twinset.core.domain import Axis, Domain
 from twinset.core.schema import Level, Schema
@@ -35,7 +35,7 @@ class Table(Protocol):
         ...
 
     def histogram(self, axis: Axis) -> IntArray:
-        """int64 (n_fine,): counts of one column's fine cells. Raises SchemaMismatch where a level has no cell."""
+        """int64 (n_fine,): counts of one column's fine cells. Without a budget, raises SchemaMismatch where a level has no cell; under one it is missing."""
         ...
 
     def levels(self, name: str) -> tuple[Sequence[Level], IntArray]:
@@ -43,7 +43,7 @@ class Table(Protocol):
         ...
 
     def counts(self, domain: Domain) -> Counts:
-        """To count on the modelled cells of a domain. Raises SchemaMismatch where a level has no cell."""
+        """To count on the modelled cells of a domain. Levels without a cell as for ``histogram``."""
         ...
 
     def cohort(self) -> Cohort:
@@ -52,10 +52,14 @@ class Table(Protocol):
 
 
 class MemoryTable:
-    """Rows of a cohort in memory; their fine cells are kept while a domain only regroups them."""
+    """Rows of a cohort in memory; their fine cells are kept while a domain only regroups them.
 
-    def __init__(self, cohort: Cohort) -> None:
+    ``unlisted``: what becomes of a level that has no cell; under a budget it must be ``missing``, since a refusal would tell of one row.
+    """
+
+    def __init__(self, cohort: Cohort, *, unlisted: Unlisted = "refused") -> None:
         self._cohort = cohort
+        self._unlisted: Unlisted = unlisted
         self._domain: Domain | None = None
         self._fine: IntArray | None = None
 
@@ -74,7 +78,7 @@ class MemoryTable:
         return int(np.bincount(self._cohort.units(), minlength=1).max()) if self.schema.unit else 1
 
     def histogram(self, axis: Axis) -> IntArray:
-        fine = fine_cells(self._cohort.select([axis.name]), Domain((axis,)))[0]
+        fine = fine_cells(self._cohort.select([axis.name]), Domain((axis,)), unlisted=self._unlisted)[0]
         return np.bincount(fine, minlength=axis.n_fine).astype(np.int64)
 
     def levels(self, name: str) -> tuple[Sequence[Level], IntArray]:
@@ -85,7 +89,7 @@ class MemoryTable:
 
     def counts(self, domain: Domain) -> Counts:
         if self._fine is None or self._domain is None or not same_cells(self._domain, domain):
-            self._fine, self._domain = fine_cells(self._cohort, domain), domain
+            self._fine, self._domain = fine_cells(self._cohort, domain, unlisted=self._unlisted), domain
         return MemoryCounts(cells(self._fine, domain), domain.sizes)
 
     def cohort(self) -> Cohort:

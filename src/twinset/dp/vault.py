@@ -14,14 +14,12 @@ from twinset.core.cohort import Cohort
 from twinset.core.contracts import BoolArray, FloatArray, Measurement, Rule
 from twinset.core.domain import Axis, Domain
 from twinset.core.schema import Column, Level, Schema
-from twinset.dp import discover, events, noise
+from twinset.dp import discover, events, noise, selection
 from twinset.dp.counts import Counts
 from twinset.dp.events import Event
 from twinset.dp.ledger import Allowance, Ledger
-from twinset.dp.tables import MemoryTable, Table
+from twinset.dp.tables import MemoryTable, Table, same_cells
 from twinset.errors import BadInput, collect
-
-STEPS = 1024  # of the grid that selection scores are rounded to, a patient at the largest weight
 
 
 class Vault:
@@ -32,11 +30,13 @@ class Vault:
     """
 
     def __init__(self, rows: Cohort | Table, ledger: Ledger, allowance: Allowance | None = None, *, rules: Sequence[Rule] = ()) -> None:
-        self._rows: Table = MemoryTable(rows) if isinstance(rows, Cohort) else rows
+        self._rows: Table = MemoryTable(rows, unlisted="missing" if allowance else "refused") if isinstance(rows, Cohort) else rows
         self.ledger = ledger
         self.allowance = allowance
         self.rules = tuple(rules)
-        self._domain: Domain | None = None
+        self._most: int | None = None  # rows of any one patient
+        self._found: Domain | None = None  # by ``discretise``: the fine cells that there are
+        self._domain: Domain | None = None  # the same cells in the groups that are counted on
         self._counts: Counts | None = None
         self._workload: tuple[Sequence[tuple[str, ...]], np.ndarray, np.ndarray] | None = None
 
@@ -95,15 +95,26 @@ class Vault:
                 continue
             known = self._find_bounds(column, sigma) if column in unbounded else column
             axes.append(self._bins(known, sigma) if column in binned and sigma else discover.number_axis(known, discover.grid(known)))
-        self.recode(Domain(tuple(axes)))
-        assert self._domain is not None
-        return self._domain
+        self._found = Domain(tuple(axes))
+        for array in (a for axis in axes for a in (axis.edges, axis.cell_of, axis.weights)):
+            array.setflags(write=False)  # the caller holds them too
+        self._count_on(self._found)
+        return self._found
 
     def recode(self, domain: Domain) -> None:
-        """Count on these groups from now on; free, because groups are declared or made from noisy counts."""
-        self._counts = self._rows.counts(domain)
-        self._domain = domain
-        self._workload = None
+        """Use other groups for all later questions. Free: regrouping is post-processing.
+
+        ``domain`` must be the one that ``discretise`` returned, its fine cells regrouped (``Axis.grouped``); before ``discretise``, the one of
+        the categories with public levels. Raises BadInput otherwise: on other cells the answer would tell for nothing what is in the rows.
+        """
+        known = self._public() if self._found is None else self._found
+        if not same_cells(known, domain):
+            raise BadInput(
+                "these are not the cells that were declared or paid for",
+                where="recode",
+                hint="take the domain that `discretise` returned and regroup its axes with `Axis.grouped`",
+            )
+        self._count_on(Domain(tuple(own.grouped(asked.cell_of) for own, asked in zip(known, domain, strict=True))))
 
     def marginal(self, columns: Sequence[str], *, sigma: float) -> Measurement:
         """Noisy counts on the modelled cells, one axis a column; no columns = the noisy row count.
@@ -113,8 +124,8 @@ class Vault:
         """
         if not sigma > 0:
             raise BadInput("the noise scale must be positive", where="marginal", hint="give sigma > 0")
+        self._prepare([columns], where="marginal")
         self._check_patients()
-        self._prepare(columns)
         self._bill(events.gaussian(" x ".join(columns) or "row count", sigma=sigma, sensitivity=self.sensitivity))
         return Measurement(tuple(columns), noise.discrete_gaussian(self._count(columns), sigma=sigma), sigma)
 
@@ -130,19 +141,22 @@ class Vault:
     ) -> int:
         """The place of a marginal that ``estimates`` gets badly wrong; see the contract.
 
-        Estimates are rounded to whole patients, so a patient's row moves each distance by 0 or 1; scores are rounded to a grid, for which the
-        sensitivity is one step larger. Places that are not ``allowed`` take no part. Raises BadInput where none is.
+        Scores are whole numbers, and estimates are rounded to whole patients (``dp.selection``). Places that are not ``allowed`` take no part.
+        Raises BadInput, by what was given alone, where none is, a shape is wrong, a number is not finite, or a weight is negative.
         """
-        places = np.flatnonzero(allowed)
-        if not len(places):
-            raise BadInput("there is nothing to choose from", where="choose", hint="allow one marginal at least")
-        exact, begin = self._exact(workload)
-        distance = np.add.reduceat(np.abs(exact - np.rint(estimates).astype(np.int64)), begin)
-        most = float(weights.max())
-        scores = np.rint(STEPS * (weights / most) * (distance - penalties)).astype(np.int64)[places]
-        moves = self._per_patient * (2 if self._replace else 1)
+        workload = tuple(tuple(columns) for columns in workload)
+        domain = self._prepare(workload, where="choose")
+        estimates, weights, penalties, allowed = (np.asarray(given) for given in (estimates, weights, penalties, allowed))
+        size = dict(zip(domain.names, domain.sizes, strict=True))
+        n_cells = [math.prod(size[n] for n in columns) for columns in workload]
+        selection.check(n_cells, estimates=estimates, weights=weights, penalties=penalties, allowed=allowed)
+        self._check_patients()
         self._bill(events.noisy_max("which marginal", epsilon=epsilon))
-        return int(places[noise.noisy_max(scores, sensitivity=STEPS * moves + 1, epsilon=epsilon)])
+        exact, begin = self._exact(domain, workload)
+        places = np.flatnonzero(allowed)
+        scores = selection.scores(exact, begin, estimates=estimates, weights=weights, penalties=penalties)[places]
+        moves = selection.sensitivity(per_patient=self._per_patient, replace=self._replace)
+        return int(places[noise.noisy_max(scores, sensitivity=moves, epsilon=epsilon)])
 
     def train(self, step: Callable[..., Any], *, clip: float, noise_multiplier: float, rate: float, steps: int) -> Any:
         """DP-SGD: not built yet."""
@@ -163,7 +177,9 @@ class Vault:
 
     def _check_patients(self) -> None:
         """The rows must keep the bound on a patient's rows that the noise is scaled to."""
-        if self.schema.unit and self._rows.most_rows() > self._per_patient:
+        if self._most is None:
+            self._most = self._rows.most_rows() if self.schema.unit else 1
+        if self._most > self._per_patient:
             if self.allowance is None:
                 raise BadInput("noisy marginals need one row per patient, or a bound", hint="set data.per_patient and a [privacy] section")
             raise BadInput(
@@ -178,29 +194,44 @@ class Vault:
         public = bool(column.levels) and column.origin == "public"
         return discover.level_axis(column, column.levels if public else (False, True), other=False)
 
-    def _prepare(self, columns: Sequence[str]) -> None:
-        if self._domain is not None and all(c in self._domain.names for c in columns):
-            return
-        problems = [f"column `{c}` has no declared public levels" for c in columns if self.schema[c].numeric or not self._listed(self.schema[c])]
+    def _public(self) -> Domain:
+        """What can be asked before ``discretise``: the categories whose levels are declared public."""
+        return Domain(tuple(self._declared_levels(c) for c in self.schema.synthesised if not c.numeric and self._listed(c)))
+
+    def _count_on(self, domain: Domain) -> None:
+        """No row is looked at before the next question is paid for."""
+        self._domain, self._counts, self._workload = domain, None, None
+
+    def _prepare(self, marginals: Sequence[Sequence[str]], *, where: str) -> Domain:
+        """The domain that these columns are counted on. Raises BadInput where there is none, or one is named twice in a marginal."""
+        if self._domain is None:
+            self._count_on(self._public())
+        assert self._domain is not None
+        known = set(self._domain.names)
+        unknown = dict.fromkeys(n for columns in marginals for n in columns if n not in known)
+        problems = [f"column `{n}` is not synthesised, or has no declared public levels" for n in list(unknown)[:20]]
+        if any(len(set(columns)) < len(columns) for columns in marginals):
+            problems.append("a marginal names a column twice")
         if problems:
-            raise BadInput(collect(problems), hint='declare them in the study file, with origin = "public"')
-        self.recode(Domain(tuple(self._declared_levels(c) for c in self.schema.synthesised if not c.numeric and self._listed(c))))
+            raise BadInput(collect(problems), where=where, hint='name each column once; declare levels in the study file, with origin = "public"')
+        return self._domain
+
+    def _counted(self, domain: Domain, marginals: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """The exact counts of each, one axis a column."""
+        if self._counts is None:
+            self._counts = self._rows.counts(domain)
+        place = {n: i for i, n in enumerate(domain.names)}
+        return self._counts.count([tuple(place[n] for n in columns) for columns in marginals])
 
     def _count(self, columns: Sequence[str]) -> np.ndarray:
         if not columns:
             return np.asarray(len(self._rows), dtype=np.int64)
-        self._prepare(columns)
-        assert self._domain is not None
-        assert self._counts is not None
-        return self._counts.count([tuple(self._domain.names.index(c) for c in columns)])[0]
+        return self._counted(self._prepare([columns], where="marginal"), [columns])[0]
 
-    def _exact(self, workload: Sequence[tuple[str, ...]]) -> tuple[np.ndarray, np.ndarray]:
+    def _exact(self, domain: Domain, workload: Sequence[tuple[str, ...]]) -> tuple[np.ndarray, np.ndarray]:
         """All counts of the workload, counted once, one behind the other; and where each begins."""
-        if self._workload is None or self._workload[0] is not workload:
-            assert self._domain is not None
-            assert self._counts is not None
-            place = {n: i for i, n in enumerate(self._domain.names)}
-            tables = [t.ravel() for t in self._counts.count([tuple(place[n] for n in names) for names in workload])]
+        if self._workload is None or self._workload[0] != workload:
+            tables = [t.ravel() for t in self._counted(domain, workload)]
             self._workload = workload, np.concatenate(tables), np.cumsum([0, *map(len, tables[:-1])])
         return self._workload[1], self._workload[2]
 
