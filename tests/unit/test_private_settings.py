@@ -53,7 +53,7 @@ def test_a_setting_out_of_bounds_is_refused_in_a_study_and_in_python(name: str, 
 
 @pytest.mark.parametrize("name", PRIVATE)
 def test_shares_leave_something_of_the_budget(name: str) -> None:
-    with pytest.raises(StudyInvalid, match="`domain_share`, `one_way_share`.* together they must be less than 1"):
+    with pytest.raises(StudyInvalid, match=r"`domain_share`, `one_way_share`.* together they must be less than 1"):
         study(name, domain_share=0.5, one_way_share=0.5).build_generator()
     with pytest.raises(StudyInvalid, match="together"):
         GENERATORS[name](domain_share=0.6, one_way_share=0.6)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
+
+from pydantic import Field
 
 from twinset.core.contracts import Model, Source
 from twinset.core.seeds import Rng
 from twinset.generators.bayesian_network.ordinary import Learning, learn
 from twinset.generators.bayesian_network.private import Structure, network
 from twinset.generators.marginals import fit_marginals
+from twinset.generators.marginals.settings import Cells, Columns, Count, Share, ShareOrNone, Strength, Sweeps, Weight, check
+
+Degree = Annotated[int, Field(ge=1, le=10)]
+Positive = Annotated[float, Field(gt=0, le=1e6)]
 
 
 @dataclass(frozen=True)
@@ -31,21 +38,24 @@ class BayesianNetwork:
     Sources: Zhang, Cormode, Procopiuc, Srivastava and Xiao, "PrivBayes", TODS 2017; Cooper and Herskovits 1992 and Akaike 1974 for the ordinary one.
     """
 
-    focus: tuple[str, ...] | None = None
-    focus_weight: float = 2.0
-    degree: int = 2
-    wide: int = 32
-    useful: float = 2.0
-    select_share: float = 0.2
-    further_share: float = 0.5
-    max_cells: int = 65_536
-    max_parents: int = 3
-    family_cells: int = 50_000
-    smoothing: float = 5.0
-    domain_share: float = 0.15
-    one_way_share: float = 0.2
-    strength: float = 0.003
-    sweeps: int = 8
+    focus: Columns | None = None
+    focus_weight: Weight = 2.0
+    degree: Degree = 2
+    wide: Count = 32
+    useful: Positive = 2.0
+    select_share: Share = 0.2
+    further_share: ShareOrNone = 0.5
+    max_cells: Cells = 65_536
+    max_parents: Count = 3
+    family_cells: Cells = 50_000
+    smoothing: Positive = 5.0
+    domain_share: ShareOrNone = 0.15
+    one_way_share: Share = 0.2
+    strength: Strength = 0.003
+    sweeps: Sweeps = 8
+
+    def __post_init__(self) -> None:
+        check(self, shares=("domain_share", "one_way_share"))
 
     def fit(self, source: Source, rng: Rng) -> Model:
         if source.private:

@@ -27,6 +27,7 @@ from twinset.generators.marginals.draw import draw
 from twinset.generators.marginals.graph import cells
 from twinset.generators.marginals.model import TreeModel
 from twinset.generators.marginals.mst import mst
+from twinset.generators.marginals.settings import Cells, Columns, Count, Share, ShareOrNone, Strength, Sweeps, Table, Weight, check
 from twinset.generators.marginals.zeros import impossible
 
 ROLES: tuple[Role, ...] = ("time", "event", "arm", "outcome")
@@ -65,19 +66,23 @@ class AIM:
     (8 bytes a cell, and about as much again for maps; a table too wide for it keeps fewer pairs, and says so in its events); ``rounds``: of selection, 0 = 6 a column;
     ``domain_share``, ``one_way_share``, ``always_share``: of the budget for finding undeclared bounds and levels, for the one-way counts, and for the tables in ``always``,
     which are measured before any is chosen (default: the pairs among time, event, arm and outcome that endpoints are read from, where roles name them).
+    The three shares together stay below 1; StudyInvalid names a setting that is out of its bounds.
     Source: McKenna, Mullins, Sheldon and Miklau, VLDB 2022.
     """
 
-    focus: tuple[str, ...] | None = None
-    focus_weight: float = 2.0
-    max_cells: int = 262_144
-    rounds: int = 0
-    domain_share: float = 0.15
-    one_way_share: float = 0.3
-    always: tuple[tuple[str, ...], ...] | None = None
-    always_share: float = 0.13
-    strength: float = 0.003
-    sweeps: int = 12
+    focus: Columns | None = None
+    focus_weight: Weight = 2.0
+    max_cells: Cells = 262_144
+    rounds: Count = 0
+    domain_share: ShareOrNone = 0.15
+    one_way_share: Share = 0.3
+    always: tuple[Table, ...] | None = None
+    always_share: Share = 0.13
+    strength: Strength = 0.003
+    sweeps: Sweeps = 12
+
+    def __post_init__(self) -> None:
+        check(self, shares=("domain_share", "one_way_share", "always_share"))
 
     def fit(self, source: Source, rng: Rng) -> MarginalsModel:
         return fit_marginals(self, source, aim)
@@ -91,13 +96,16 @@ class MST:
     Settings as for :class:`AIM`. Source: McKenna, Miklau and Sheldon 2021.
     """
 
-    focus: tuple[str, ...] | None = None
-    focus_weight: float = 2.0
-    max_cells: int = 1_000_000
-    domain_share: float = 0.15
-    one_way_share: float = 0.25
-    strength: float = 0.003
-    sweeps: int = 8
+    focus: Columns | None = None
+    focus_weight: Weight = 2.0
+    max_cells: Cells = 1_000_000
+    domain_share: ShareOrNone = 0.15
+    one_way_share: Share = 0.25
+    strength: Strength = 0.003
+    sweeps: Sweeps = 8
+
+    def __post_init__(self) -> None:
+        check(self, shares=("domain_share", "one_way_share"))
 
     def fit(self, source: Source, rng: Rng) -> MarginalsModel:
         return fit_marginals(self, source, mst)
