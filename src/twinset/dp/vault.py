@@ -263,7 +263,7 @@ class Vault:
             discover.refuse([column.name])
         self._bill(events.threshold(f"{column.name}: levels", sigma=sigma, sensitivity=self.sensitivity, delta=delta))
         levels, held = self._rows.levels(column.name)
-        noisy = noise.discrete_gaussian(held, sigma=sigma)
+        noisy = noise.discrete_gaussian(held, sigma=sigma, keys=levels)
         least = discover.threshold(per_patient=self._per_patient, sigma=sigma, delta=delta)
         found: tuple[Level, ...] = tuple(level for level, shown in zip(levels, noisy > least, strict=True) if shown)
         return discover.level_axis(replace(column, origin="noisy"), found, other=True)
