@@ -78,7 +78,10 @@ class Source(Protocol):
         ...
 
     def recode(self, domain: Domain) -> None:
-        """Count on these groups from now on (the fine cells must be those of ``discretise``)."""
+        """Use other groups for all later questions. Free: regrouping is post-processing.
+
+        ``domain`` must be the one that ``discretise`` returned, with its fine cells regrouped; anything else raises BadInput.
+        """
         ...
 
     def marginal(self, columns: Sequence[str], *, sigma: float) -> Measurement:
@@ -97,9 +100,10 @@ class Source(Protocol):
     ) -> int:
         """The place in ``workload`` of a marginal that ``estimates`` gets badly wrong, by private selection.
 
-        The score of marginal i is weights[i] * (||counts_i - estimates_i||_1 - penalties[i]); the source computes it and its sensitivity,
-        rounds it to a grid, and answers by report-noisy-max at ``epsilon`` (rho = epsilon^2 / 8). ``estimates``: float64, expected
-        counts of all marginals of the workload, each in C order, one behind the other. ``allowed``: bool, which places may win.
+        The score of marginal i is weights[i] * (||counts_i - estimates_i||_1 - penalties[i]); the source computes it and its sensitivity in
+        whole numbers, and answers by report-noisy-max at ``epsilon`` (rho = epsilon^2 / 8). ``estimates``: float64, expected
+        counts of all marginals of the workload, each in C order, one behind the other (rounded to whole patients, at least 0). ``weights``:
+        finite, not negative, one positive at least; ``penalties``: finite; ``allowed``: bool, which places may win. Raises BadInput otherwise.
         """
         ...
 

@@ -95,11 +95,7 @@ class Vault:
                 continue
             known = self._find_bounds(column, sigma) if column in unbounded else column
             axes.append(self._bins(known, sigma) if column in binned and sigma else discover.number_axis(known, discover.grid(known)))
-        self._found = Domain(tuple(axes))
-        for array in (a for axis in axes for a in (axis.edges, axis.cell_of, axis.weights)):
-            array.setflags(write=False)  # the caller holds them too
-        self._count_on(self._found)
-        return self._found
+        return self._begin(Domain(tuple(axes)))
 
     def recode(self, domain: Domain) -> None:
         """Use other groups for all later questions. Free: regrouping is post-processing.
@@ -197,6 +193,14 @@ class Vault:
     def _public(self) -> Domain:
         """What can be asked before ``discretise``: the categories whose levels are declared public."""
         return Domain(tuple(self._declared_levels(c) for c in self.schema.synthesised if not c.numeric and self._listed(c)))
+
+    def _begin(self, domain: Domain) -> Domain:
+        """The cells that there are from now on; nobody writes into arrays that the vault counts on."""
+        for array in (a for axis in domain for a in (axis.edges, axis.cell_of, axis.weights)):
+            array.setflags(write=False)
+        self._found = domain
+        self._count_on(domain)
+        return domain
 
     def _count_on(self, domain: Domain) -> None:
         """No row is looked at before the next question is paid for."""

@@ -22,10 +22,11 @@ Columns = tuple[str, ...]
 Table = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
-def check(settings: Any, *, shares: tuple[str, ...]) -> None:
+def check(settings: object, *, shares: tuple[str, ...]) -> None:
     """Raise StudyInvalid with every setting out of its bounds (a dataclass whose types carry them), or where ``shares`` of one budget leave nothing of it."""
     problems = []
-    for name, adapter in _adapters(type(settings)).items():
+    kind: type = type(settings)
+    for name, adapter in _adapters(kind).items():
         try:
             adapter.validate_python(getattr(settings, name))
         except ValidationError as e:
