@@ -248,8 +248,8 @@ def test_the_generator_of_a_release_never_sees_the_hold_out(monkeypatch: pytest.
 def test_a_hold_out_in_the_fit_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     real = pipeline.begin
 
-    def leaking(study: Study, terms: Privacy, train: Cohort, *more: Any) -> Any:
-        return real(study, terms, pipeline.read_cohort(study), *more)
+    def leaking(study: Study, terms: Privacy, train: Cohort, *more: Any, **named: Any) -> Any:
+        return real(study, terms, pipeline.read_cohort(study), *more, **named)
 
     monkeypatch.setattr(pipeline, "begin", leaking)
     with pytest.raises(AssertionError, match="shown the hold-out"):
