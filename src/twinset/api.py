@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     import polars as pl
 
+    from twinset.asking.answer import Answers
     from twinset.core.cohort import Cohort
     from twinset.core.contracts import Generator, Model
     from twinset.core.finding import Finding
@@ -213,6 +214,23 @@ def sweep(  # noqa: PLR0913
     asked = grid(epsilons, generators, repeats=repeats, publish=publish)
     loaded = study if isinstance(study, Study) else load_study(study)
     return run(loaded, asked, Path(folder), workers=workers, overwrite=overwrite)
+
+
+def ask(study: Study | str | Path, questions: str | Sequence[str], *, epsilon: float) -> Answers:
+    """Answers about a study's patients with noise and intervals, for ``epsilon`` in all, where no table is wanted.
+
+        twinset.ask("study.toml", ["count() by arm", "mean(age) by arm"], epsilon=0.5)
+
+    Billed to the ledger that releases of the same data set are billed to; the study declares the terms under ``[privacy]``, ``budget`` included.
+    Each answer has a value, a 95 % interval (sampling and noise), its noise, and a sentence on what it does not show; all of it may leave, with its
+    ``certificate``. What may be asked: docs/ask.md. Many questions of one table are answered better by a release.
+    Raises BadInput (nothing is spent) where a question cannot be answered as declared; BudgetExhausted where the ledger refuses.
+    """
+    from twinset.asking.ask import ask as run
+    from twinset.study import Study
+
+    loaded = study if isinstance(study, Study) else load_study(study)
+    return run(loaded, [questions] if isinstance(questions, str) else list(questions), epsilon=epsilon)
 
 
 @dataclass(frozen=True, repr=False)

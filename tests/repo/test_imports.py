@@ -30,7 +30,7 @@ FLOORS = (
     ("table",),
     ("private",),
     ("draft", "pipeline"),
-    ("examine", "inference", "planning", "sweeping"),
+    ("asking", "examine", "inference", "planning", "sweeping"),
     ("api", "demo"),
     ("",),  # the package itself
     ("cli", "web"),

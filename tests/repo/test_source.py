@@ -27,6 +27,7 @@ PUBLIC: list[str] = [
     "Audit",
     "TwinsetError",
     "__version__",
+    "ask",
     "audit",
     "check_generator",
     "combine",

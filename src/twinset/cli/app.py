@@ -1,4 +1,4 @@
-"""The command line: init, split, release, audit, compare, report, ledger, plan, sweep, plugins, demo. Talk on stderr, results on stdout.
+"""The command line: init, split, release, audit, compare, report, ledger, plan, sweep, ask, plugins, demo. Talk on stderr, results on stdout.
 
 Exit codes: 0 released (or done), 1 refused by the policy, 2 bad input, 3 budget spent, 130 interrupted.
 """
@@ -14,6 +14,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from twinset.cli.ask import ask
 from twinset.cli.ledger import app as ledger
 from twinset.cli.plan import plan
 from twinset.cli.sweep import sweep
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.add_typer(ledger)
 app.command()(sweep)
 app.command()(plan)
+app.command()(ask)
 
 Out = Annotated[Path, typer.Option("-o", "--out", help="folder to write; must not exist yet")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace the folder if it exists")]

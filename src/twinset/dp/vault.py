@@ -21,6 +21,8 @@ from twinset.dp.ledger import Allowance, Ledger
 from twinset.dp.tables import MemoryTable, Table, same_cells
 from twinset.errors import BadInput, collect
 
+MOST_WEIGHT = 2**31  # of a total: 2^31 rows of such weight still fit 64 bits
+
 
 class Vault:
     """Private rows behind a ledger. With an ``allowance``, no more than it is ever asked; without one, the ledger alone tells what it is worth.
@@ -124,6 +126,34 @@ class Vault:
         self._check_patients()
         self._bill(events.gaussian(" x ".join(columns) or "row count", sigma=sigma, sensitivity=self.sensitivity))
         return Measurement(tuple(columns), noise.discrete_gaussian(self._count(columns), sigma=sigma), sigma)
+
+    def total(self, column: str, weights: np.ndarray, *, by: Sequence[str] = (), sigma: float) -> Measurement:
+        """Noisy sums of a public whole number a level of ``column``, one axis a column of ``by``: how means are asked for.
+
+        ``weights``: int64, one for each level of the column, in order; missing counts nothing. ``sigma``: of the noise, in units of the weights.
+        One patient moves the sums by at most :meth:`swing`, for which the ledger is billed before anything is counted.
+        Raises BadInput as :meth:`marginal` does, and where the weights are not whole numbers, one a level.
+        """
+        if not sigma > 0:
+            raise BadInput("the noise scale must be positive", where="total", hint="give sigma > 0")
+        axis = self._prepare([(*by, column)], where="total")[column]
+        whole = weights.dtype.kind == "i" and weights.shape == (axis.n_values,) and axis.size == axis.n_fine
+        if not whole or weights.min() < -MOST_WEIGHT or weights.max() > MOST_WEIGHT:
+            raise BadInput("a total needs one whole number a level, none beyond 2^31", where="total", hint="round the weights to a grid first")
+        self._check_patients()
+        self._bill(events.gaussian(" x ".join((f"total of {column}", *by)), sigma=sigma, sensitivity=self.swing(weights)))
+        each = np.r_[weights.astype(np.int64), np.zeros(axis.size - len(weights), dtype=np.int64)]
+        return Measurement(tuple(by), noise.discrete_gaussian(self._count((*by, column)) @ each, sigma=sigma), sigma)
+
+    def swing(self, weights: np.ndarray) -> float:
+        """The most, in L2, that one patient moves a :meth:`total` of these weights.
+
+        A row that comes or goes moves one cell by its weight. An exchanged patient moves one cell by the difference of two weights (0 where
+        missing), or two cells by a weight each: the larger of the two. All ``per_patient`` rows may do so.
+        """
+        high, low = float(max(weights.max(), 0)), float(min(weights.min(), 0))
+        most = max(high, -low)
+        return self._per_patient * (max(math.sqrt(2) * most, high - low) if self._replace else most)
 
     def choose(
         self,

@@ -15,11 +15,11 @@ _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 
 def read(text: str, schema: Schema, *, name: str = "") -> Node:
     """The tree of a rule, every name and type checked against the schema. Raises RuleInvalid."""
-    return _Rules(text, f"rule {name}" if name else "rule", schema=schema).rule()
+    return Rules(text, f"rule {name}" if name else "rule", schema=schema).rule()
 
 
-class _Rules(Terms):
-    """The upper half: rules, conditions, comparisons, from weak to strong."""
+class Rules(Terms):
+    """The upper half: rules, conditions, comparisons, from weak to strong. ``truth(arrow())`` reads a condition, also for others."""
 
     # --- rules ------------------------------------------------------------------------------------
 

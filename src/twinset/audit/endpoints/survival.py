@@ -118,8 +118,8 @@ class Survival:
         self.check(cohort.schema)
         arms = self.arms(cohort) if arms is None else arms
         time = cohort[self.time].cast(pl.Float64, strict=False)
-        event = _equals(cohort[self.event], self.event_value)
-        group = pl.Series(np.zeros(len(cohort), dtype=np.int64)) if not arms else _positions(cohort[self.arm], arms)
+        event = equals(cohort[self.event], self.event_value)
+        group = pl.Series(np.zeros(len(cohort), dtype=np.int64)) if not arms else positions(cohort[self.arm], arms)
         keep = (time.is_not_null() & time.is_finite().fill_null(False) & event.is_not_null() & group.is_not_null()).to_numpy()
         rows = np.flatnonzero(keep)
         return Patients(
@@ -170,7 +170,7 @@ def _effect(contrast: str, value: float, error: float, n: int) -> Effect:
     return Effect(contrast, value, error, value - Z95 * error, value + Z95 * error, two_sided(value / error), n)
 
 
-def _equals(series: pl.Series, level: Level) -> pl.Series:
+def equals(series: pl.Series, level: Level) -> pl.Series:
     """Whether each cell is this level, whatever the type it is stored in; null stays null."""
     if series.dtype == pl.String:
         return series == str(level)
@@ -181,8 +181,9 @@ def _equals(series: pl.Series, level: Level) -> pl.Series:
     return series.cast(pl.Float64) == float(level)
 
 
-def _positions(series: pl.Series, arms: tuple[Level, ...]) -> pl.Series:
+def positions(series: pl.Series, arms: tuple[Level, ...]) -> pl.Series:
+    """Int64 (n,): the place of each cell's level in ``arms``; null where it is none of them."""
     out = np.full(len(series), -1, dtype=np.int64)
     for i, level in enumerate(arms):
-        out[_equals(series, level).fill_null(False).to_numpy()] = i
+        out[equals(series, level).fill_null(False).to_numpy()] = i
     return pl.Series(out).replace(-1, None)
