@@ -114,6 +114,7 @@ def quantile(  # noqa: PLR0913
     if not _clear(n, math.sqrt(len(counts)) * sigma):
         return Told(None, within[0], within[1] - whole, n, math.inf)
     low, high = left_over(counts, edges, at, sigma=sigma, within=within, spread=spread)
+    high = max(high, low + whole)  # they meet where the last look contradicts those before it
     smooth = (np.maximum.accumulate(gap) + np.minimum.accumulate(gap[::-1])[::-1]) / 2
     place = min(max(int(np.searchsorted(smooth, 0.0)), 1), len(counts))
     rise = float(smooth[place] - smooth[place - 1])
