@@ -227,6 +227,7 @@ def test_a_call_that_dies_has_spent_what_it_reserved(study: Make, tmp_path: Path
         ('effect("one arm")', "has no arm"),
         ('effect("of weight")', "`weight` has no public bounds"),
         ('effect("death") by sex', "not asked by groups"),
+        ("count() where site == 1", "does not hold what"),
         ("nonsense", "no question"),
     ],
 )

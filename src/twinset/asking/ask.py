@@ -24,10 +24,11 @@ from twinset.core.contracts import Endpoint
 from twinset.core.schema import Level, Schema
 from twinset.dp.accountant import epsilon as epsilon_of
 from twinset.errors import BadInput
-from twinset.pipeline import read_cohort
-from twinset.private import begin, declared, demand, finish, typed
+from twinset.io.declared import empty
+from twinset.private import begin, declared, demand, finish
 from twinset.release.terms import Privacy
 from twinset.study import GeneratorChoice, Study
+from twinset.table import read_cohort
 
 Progress = Callable[[str], None]
 MOST_QUESTIONS = 100
@@ -53,11 +54,11 @@ def ask(study: Study, questions: Sequence[str], *, epsilon: float, progress: Pro
     terms_study = _on_terms(study, epsilon)
     schema = declared(study.schema_of_columns())
     endpoints = study.build_endpoints()
-    parsed = _parsed(questions, schema.synthesised, endpoints)
+    parsed = _parsed(questions, Cohort(empty(study.schema_of_columns()), schema), endpoints)
     terms = demand(terms_study)
     assert terms is not None
     say("reading the table")
-    cohort = bound_locally(typed(read_cohort(study)), study.data.per_patient, seed=study.holdout.seed)
+    cohort = bound_locally(read_cohort(study), study.data.per_patient, seed=study.holdout.seed)
     claim = begin(terms_study, terms, cohort, ())
     looks = Looks(Cohort(cohort.frame, schema), claim.vault.ledger, claim.allowance)
     rho = claim.allowance.rho / len(parsed)
@@ -90,11 +91,11 @@ def _on_terms(study: Study, epsilon: float) -> Study:
     return study.model_copy(update={"privacy": terms, "generator": GeneratorChoice(name="ask"), "rules": ()})
 
 
-def _parsed(questions: Sequence[str], schema: Schema, endpoints: Sequence[Endpoint]) -> list[Question]:
+def _parsed(questions: Sequence[str], nobody: Cohort, endpoints: Sequence[Endpoint]) -> list[Question]:
     if not 1 <= len(questions) <= MOST_QUESTIONS:
         raise wrong_number(len(questions))
-    parsed = [parse(text, schema) for text in questions]
-    check(parsed, schema, endpoints)
+    parsed = [parse(text, nobody.schema.synthesised) for text in questions]
+    check(parsed, nobody, endpoints)
     return parsed
 
 

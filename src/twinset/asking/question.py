@@ -58,10 +58,14 @@ class Question:
         return f"{self.kind}({inside}){by}{where}"
 
     @property
+    def conditions(self) -> tuple[Node, ...]:
+        """What it asks the share of, and of whom."""
+        return tuple(n for n in (self.share, self.where) if n is not None)
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The columns it names (those of an endpoint not among them), once each."""
-        nodes = [n for n in (self.share, self.where) if n is not None]
-        named = [c for c in (self.column, *self.by) if c] + [c for n in nodes for c in tree.columns(n)]
+        named = [c for c in (self.column, *self.by) if c] + [c for n in self.conditions for c in tree.columns(n)]
         return tuple(dict.fromkeys(named))
 
 
