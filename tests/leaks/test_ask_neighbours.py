@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
 from twinset.asking import cells
+from twinset.asking.ask import ask
 from twinset.asking.look import Looks
 from twinset.asking.measure import measure
 from twinset.asking.question import parse
@@ -23,6 +25,7 @@ from twinset.core.schema import Column, Schema
 from twinset.dp import noise
 from twinset.dp.ledger import Allowance, Ledger
 from twinset.dp.vault import Vault
+from twinset.study import load
 
 COLUMNS = (
     Column("who", "text", role="identifier"),
@@ -116,6 +119,73 @@ def test_no_look_moves_by_more_than_it_was_billed(text: str, monkeypatch: pytest
     assert exchanged <= 1 + 1e-9
     assert exchanged > 0 or text == "count()"  # whose answer is public there
     assert 0 < worst(text, Allowance(0.1, per_patient=2), monkeypatch, patients_removed(), unit="who") <= 1 + 1e-9
+
+
+FILE = """who,age,dose,days,event,arm,site
+a,34,0.5,100,1,0,x
+b,61,,400,0,1,y
+c,18,2.5,1000,1,1,
+d,90,-1,0,0,2,x
+"""
+STUDY = """
+[data]
+path = "rows.csv"
+separator = ","
+decimal = "."
+encoding = "utf-8"
+missing = ["NA"]
+[columns]
+who = {type = "text", role = "identifier"}
+age = {type = "integer", low = 18, high = 90, origin = "public"}
+dose = {type = "number", low = -1, high = 2.5, decimals = 2, origin = "public"}
+days = {type = "integer", low = 0, high = 1000, origin = "public"}
+event = {type = "category", levels = [0, 1], origin = "public"}
+arm = {type = "category", levels = [0, 1, 2], origin = "public"}
+site = {type = "category"}
+[[endpoints]]
+name = "death"
+time = "days"
+event = "event"
+arm = "arm"
+[privacy]
+epsilon = 5
+budget = 5
+unit = "row"
+"""
+ODD = (
+    "e,1e9,-inf,1,1,1,1",
+    "e,12.5,abc,NA,2.0,01,NA",
+    "e,,,,,,",
+    "e;34;0,5;100;1;0;x",
+    'e,"34","0,5",100,true,0,"a ""b"""',
+    "2020-01-01,9999999999999999999999,1e400,-5,1,2,2020-01-01",
+    "a,34,0.5,100,1,0,x",
+)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_one_line_more_in_the_file_moves_no_look_by_more_than_its_bill(odd: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the file on: how one line is written decides nothing about the others."""
+    found = []
+    for name, text in (("one", FILE), ("more", FILE + odd + "\n")):
+        exact: list[np.ndarray] = []
+
+        def drawn(counts: np.ndarray, *, sigma: float, keys: object = None, exact: list[np.ndarray] = exact) -> np.ndarray:
+            exact.append(np.array(counts, dtype=np.int64))
+            return (np.arange(counts.size) * 7919 * (len(exact) + 1) % 101).reshape(counts.shape)
+
+        monkeypatch.setattr(noise, "discrete_gaussian", drawn)
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "rows.csv").write_text(text)
+        (folder / "study.toml").write_text(STUDY)
+        told = ask(load(folder / "study.toml"), QUESTIONS, epsilon=5)
+        found.append((exact, [e["sensitivity"] for e in told.certificate["events"]], [a.to_dict() for a in told]))
+    (one, bill, answers), (other, bill_, answers_) = found
+    assert bill == bill_
+    assert answers == answers_
+    changes = [float(np.linalg.norm(a - b)) / most for a, b, most in zip(one, other, bill, strict=True)]
+    assert max(changes) <= 1 + 1e-9
 
 
 def test_a_mean_that_finds_its_bounds_in_the_rows_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
