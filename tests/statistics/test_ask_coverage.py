@@ -87,6 +87,18 @@ def test_an_interval_that_forgets_the_noise_is_seen(draw: Draw) -> None:
     assert covered(draw, 1e-3, runs=600) < LEAST - 0.03
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["bounded", "twin that takes rows for patients"])
+def test_rows_of_one_patient_widen_an_interval(known: bool) -> None:
+    """Four equal rows of each patient: the bound on a patient's rows makes up for it; without it the truth is missed too often."""
+    spread = 4.0 if known else 1.0
+
+    def rows(rng: np.random.Generator, told_sigma: float) -> tuple[Told, float]:
+        yes = 4 * rng.binomial(N, 0.3)
+        return share(*(np.array([yes, 4 * N - yes]) + noise(rng, 2, SIGMA)), sigma=told_sigma, spread=spread), 0.3
+
+    assert (covered(rows, SIGMA) >= LEAST) == known
+
+
 def test_a_mean_that_forgets_the_sampling_is_seen() -> None:
     """With little noise, so that patients count more."""
 
