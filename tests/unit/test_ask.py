@@ -14,6 +14,9 @@ import pytest
 import twinset
 from twinset.asking.answer import Answer, shown
 from twinset.asking.ask import ask
+from twinset.asking.rows import rows
+from twinset.coding.history import bound_locally
+from twinset.door import read
 from twinset.dp import ledger_file, noise
 from twinset.errors import BadInput, BudgetExhausted, StudyInvalid
 from twinset.pipeline import release
@@ -279,6 +282,17 @@ def test_rows_of_one_patient_are_bounded_and_billed(study: Make) -> None:
     assert any("more than 2 row" in line for line in told.certificate["not_covered"])
     half = ask(study(unit="who", per_patient=1), ["count()"], epsilon=300)
     assert abs(half[0].value - N / 2) <= 20 * half[0].noise
+
+
+def test_the_rows_that_are_asked_are_those_of_a_release(study: Make, tmp_path: Path) -> None:
+    """All of them, bounded alike, also where a patient has no name; and only the columns that are named."""
+    made = study(unit="who", per_patient=1)
+    people().with_columns(who=pl.when(pl.arange(N) % 7 > 0).then("who")).write_csv(tmp_path / "patients.csv")
+    whole = bound_locally(read(made)[0], 1, seed=made.holdout.seed)
+    some = rows(made, {"age", "arm"})
+    assert some.schema.names == ("who", "age", "arm")
+    assert some.frame.equals(whole.frame.select("who", "age", "arm"))
+    assert len(rows(study(), ())) == N
 
 
 def test_nothing_exact_is_told(study: Make) -> None:

@@ -18,17 +18,17 @@ from twinset.asking.check import check, survival
 from twinset.asking.look import Looks
 from twinset.asking.measure import Measured, measure
 from twinset.asking.question import Question, parse, wrong_number
-from twinset.coding.history import bound_locally
+from twinset.asking.rows import rows
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import Endpoint
 from twinset.core.schema import Level, Schema
+from twinset.door import declared
 from twinset.dp.accountant import epsilon as epsilon_of
 from twinset.errors import BadInput
 from twinset.io.declared import empty
-from twinset.private import begin, declared, demand, finish
+from twinset.private import begin, demand, finish
 from twinset.release.terms import Privacy
 from twinset.study import GeneratorChoice, Study
-from twinset.table import read_cohort
 
 Progress = Callable[[str], None]
 MOST_QUESTIONS = 100
@@ -58,9 +58,9 @@ def ask(study: Study, questions: Sequence[str], *, epsilon: float, progress: Pro
     terms = demand(terms_study)
     assert terms is not None
     say("reading the table")
-    cohort = bound_locally(read_cohort(study), study.data.per_patient, seed=study.holdout.seed)
+    cohort = rows(study, {c for q in parsed for c in (*q.columns, *_of_endpoint(q, endpoints))})
     claim = begin(terms_study, terms, cohort, ())
-    looks = Looks(Cohort(cohort.frame, schema), claim.vault.ledger, claim.allowance)
+    looks = Looks(Cohort(cohort.frame, declared(cohort.schema)), claim.vault.ledger, claim.allowance)
     rho = claim.allowance.rho / len(parsed)
     cost = epsilon_of(rho, terms.delta)
     answers: list[Answer] = []
@@ -97,6 +97,11 @@ def _parsed(questions: Sequence[str], nobody: Cohort, endpoints: Sequence[Endpoi
     parsed = [parse(text, nobody.schema.synthesised) for text in questions]
     check(parsed, nobody, endpoints)
     return parsed
+
+
+def _of_endpoint(question: Question, endpoints: Sequence[Endpoint]) -> tuple[str, ...]:
+    endpoint = survival(question.endpoint, endpoints)
+    return () if endpoint is None or question.kind != "effect" else (endpoint.time, endpoint.event, endpoint.arm)
 
 
 def _told(question: Question, found: Sequence[Measured], schema: Schema, endpoints: Sequence[Endpoint], *, cost: float, most: int) -> list[Answer]:
