@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from twinset.asking.answer import Answer, Answers
 
 Sets = Annotated[Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="override any study key, e.g. columns.age.high=90; repeatable")]  # noqa: UP045
@@ -50,36 +53,39 @@ def ask(
 
 def _tell(answers: Answers) -> None:
     from rich.console import Console
-
-    from twinset.asking.answer import shown
+    from rich.text import Text
 
     console = Console(file=sys.stdout, highlight=False)
     for question in dict.fromkeys(a.question for a in answers):
         of = [a for a in answers if a.question == question]
-        console.print(question, style="bold", markup=False)
-        for a in of:
-            noise = f"noise {_short(a.noise)}, n about {a.n:,}" if math.isfinite(a.noise) else f"n about {a.n:,}"
-            console.print(f"  {_which(a)}{shown(a)}   {noise}", markup=False)
+        console.print(Text(question, style="bold"))
+        console.print(_table(of, console))
         if any(a.value is None for a in of):
-            console.print("  Where noise drowns a group: ask for fewer groups, or with a larger epsilon.", style="dim", markup=False)
-        console.print(f"  {of[0].silent_on}", style="dim", markup=False)
+            console.print(Text("Where noise drowns a group, nothing is told: ask for fewer groups, or with a larger epsilon.", style="dim"))
+        console.print(Text(of[0].silent_on + "\n", style="dim"))
     told = answers.certificate
-    console.print(
-        f"value (95 % interval for the population: sampling and noise). noise: its standard deviation. epsilon = {told['epsilon']:g} at delta = {told['delta']:g} "
-        f"for each {told['unit']}, of a budget of {told['budget']:g}.",
-        style="dim",
-        markup=False,
-    )
+    cost = f"epsilon = {told['epsilon']:g} at delta = {told['delta']:g} for each {told['unit']}, of a budget of {told['budget']:g}."
+    meaning = "Interval: of the population, sampling and noise counted together. noise: its standard deviation; n: rows, about. "
+    console.print(Text(meaning + cost, style="dim"))
     for line in told["warnings"]:
         print(f"warning: {line}", file=sys.stderr)
 
 
-def _which(answer: Answer) -> str:
-    names = ", ".join(f"{column} {level}" for column, level in answer.group)
-    extra = answer.measure if answer.measure.startswith("hazard") else ""
-    said = ", ".join(x for x in (names, extra) if x)
-    return f"{said}: " if said else ""
+def _table(answers: Sequence[Answer], console: Console) -> Table:
+    from rich.table import Table
+    from rich.text import Text
 
+    from twinset.asking.answer import figure
+    from twinset.cli.show import plain_box
 
-def _short(value: float) -> str:
-    return f"{value:.2g}"
+    table = Table(box=plain_box(console), pad_edge=False)
+    for column, _ in answers[0].group:
+        table.add_column(Text(column))
+    table.add_column(Text(answers[0].measure), justify="right")
+    for name in ("95 % interval", "noise", "n"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for a in answers:
+        drowned = a.value is None
+        figures = ("-", "any", "-") if drowned else (figure(a.value, a), f"{figure(a.low, a)} to {figure(a.high, a)}", f"{a.noise:.2g}")
+        table.add_row(*(Text(str(level)) for _, level in a.group), *figures, f"{a.n:,}")
+    return table
