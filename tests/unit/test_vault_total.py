@@ -74,6 +74,7 @@ def test_a_total_is_billed_before_it_is_answered() -> None:
         ("step", np.array([0.5, 1, 2]), 1.0),
         ("step", np.array([1, 2]), 1.0),
         ("step", np.array([1, 2, 2**40]), 1.0),
+        ("step", np.array([1, 2, -(2**63)]), 1.0),
         ("step", np.array([1, 2, 3]), 0.0),
         ("age", np.array([1, 2, 3]), 1.0),
     ],
@@ -82,4 +83,15 @@ def test_what_is_no_total_is_refused_unbilled(column: str, weights: np.ndarray, 
     made = vault(ROWS)
     with pytest.raises(BadInput):
         made.total(column, weights, sigma=sigma)
+    assert not made.ledger.events
+
+
+def test_a_total_on_joined_levels_is_refused() -> None:
+    """Its weights would not know their cells."""
+    listed = SCHEMA.select(("step", "group"))
+    made = Vault(Cohort(pl.DataFrame(ROWS, schema={"step": pl.Int64, "group": pl.Int64}, orient="row"), listed), Ledger())
+    domain = made.discretise(rho=0.0)
+    made.recode(domain.with_axes({"step": domain["step"].grouped(np.array([0, 0, 1, 2]))}))
+    with pytest.raises(BadInput):
+        made.total("step", np.array([1, 2, 3]), sigma=1.0)
     assert not made.ledger.events

@@ -7,7 +7,6 @@ from collections.abc import Collection
 import polars as pl
 
 from twinset.coding.history import bound_locally
-from twinset.coding.identity import named
 from twinset.core.cohort import Cohort
 from twinset.door import declared_reading
 from twinset.io.declared import empty, read_declared
@@ -21,7 +20,6 @@ def rows(study: Study, columns: Collection[str]) -> Cohort:
     """
     schema, how = study.schema_of_columns(), declared_reading(study)
     kept = [n for n in schema.names if n in columns or n == schema.unit] or list(schema.names[:1])
-    seen: dict[bytes, int] = {}
-    frames = [named(Cohort(b.frame, schema), seen=seen).frame.select(kept) for b in read_declared(study.table, schema, how)]
+    frames = [b.frame.select(kept) for b in read_declared(study.table, schema, how)]
     whole = Cohort(pl.concat(frames) if frames else empty(schema).select(kept), schema.select(kept))
     return bound_locally(whole, study.data.per_patient, seed=study.holdout.seed)
