@@ -23,13 +23,24 @@ SIMPLE = re.compile(r"-?(0|[1-9][0-9]{0,15})(\.[0-9]{1,12})?")
 
 @dataclass(frozen=True, repr=False)
 class Typed:
-    """A column with its type. ``tokens``: texts taken as missing among numbers. ``odd``: texts that alone keep it from being numbers."""
+    """A column with its type, and how its texts were read.
+
+    Attributes:
+        tokens: texts taken as missing among numbers.
+        odd: texts that alone keep it from being numbers.
+        thousands: the sign that grouped thousands, "" for none.
+        date_order: the order of day, month and year ("ymd", "dmy", "mdy"), "" where no text was read as a date.
+        two_orders: whether these could be dates, but day and month cannot be told apart.
+    """
 
     series: pl.Series
     n_padded: int = 0
     tokens: tuple[str, ...] = ()
     odd: tuple[str, ...] = ()
     note: str = ""
+    thousands: str = ""
+    date_order: str = ""
+    two_orders: bool = False
 
 
 def typed(series: pl.Series, *, decimal: str = ".", missing: Sequence[str] = ()) -> Typed:
@@ -58,7 +69,8 @@ def typed(series: pl.Series, *, decimal: str = ".", missing: Sequence[str] = ())
     made = _number_column(_rewritten(clean, points), plain.filter(_finite(plain).is_not_null()))
     if made is None:
         return Typed(clean, n_padded)
-    return Typed(made, n_padded, tuple(tokens.sort()), note="numbers with grouped thousands" if points.grouped else "")
+    grouped = {"note": "numbers with grouped thousands", "thousands": points.other} if points.grouped else {}
+    return Typed(made, n_padded, tuple(tokens.sort()), date_order="ymd" if made.dtype == pl.Date else "", **grouped)
 
 
 def _simple_numbers(series: pl.Series, missing: Sequence[str]) -> pl.Series | None:
@@ -80,9 +92,14 @@ class Points:
     decimal: str
     grouped: bool
 
+    @property
+    def other(self) -> str:
+        """The sign that is not the decimal one."""
+        return "," if self.decimal == "." else "."
+
 
 def _points(texts: pl.Series, decimal: str) -> Points:
-    other = "," if decimal == "." else "."
+    other = Points(decimal, False).other
     marked = texts.filter(texts.str.contains(other, literal=True))
     group = f"[{other}]"
     grouped = len(marked) > 0 and bool(marked.str.contains(rf"^[+-]?[1-9]\d{{0,2}}({group}\d{{3}})+([{decimal}]\d*)?$").all())
@@ -92,7 +109,7 @@ def _points(texts: pl.Series, decimal: str) -> Points:
 def _rewritten(texts: pl.Series, points: Points) -> pl.Series:
     """The texts with grouping removed and the decimal sign a point; a sign that is neither stays and makes them no numbers."""
     if points.grouped:
-        texts = texts.str.replace_all("," if points.decimal == "." else ".", "", literal=True)
+        texts = texts.str.replace_all(points.other, "", literal=True)
     return texts.str.replace(",", ".", literal=True) if points.decimal == "," else texts
 
 
@@ -172,13 +189,13 @@ def _dates(clean: pl.Series, distinct: pl.Series, n_padded: int) -> Typed | None
     ways = [w for w, pattern in (("ymd", ISO), ("ymd", YMD), ("dmy", DMY), ("mdy", DMY)) if bool(days.str.contains(pattern).all())]
     readable = [w for w in dict.fromkeys(ways) if _read_days(days, w).null_count() == 0]
     if len(readable) == 2:
-        return Typed(clean, n_padded, note="looks like dates, but day and month cannot be told apart; write them as 2020-01-31")
+        return Typed(clean, n_padded, note="looks like dates, but day and month cannot be told apart; write them as 2020-01-31", two_orders=True)
     if not readable:
         return None
     made = _read_moments(clean, readable[0], zoned) if clock else _read_days(clean, readable[0])
     if made.null_count() != clean.null_count() + int(clean.is_in(tokens.implode()).sum()):
         return None
-    return Typed(made.alias(clean.name), n_padded, tuple(tokens.sort()))
+    return Typed(made.alias(clean.name), n_padded, tuple(tokens.sort()), date_order=readable[0])
 
 
 def _read_days(texts: pl.Series, way: str) -> pl.Series:

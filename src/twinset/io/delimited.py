@@ -31,6 +31,7 @@ class Delimited:
     encoding: str
     n_blank_lines: int
     commas: bool  # whether a cell can hold a comma at all
+    broken: bool  # whether a line ends inside quotation marks, so that lines are not rows
 
 
 def read_delimited(path: Path, *, separator: str | None = None, encoding: str | None = None) -> Delimited:
@@ -46,11 +47,11 @@ def read_delimited(path: Path, *, separator: str | None = None, encoding: str | 
         raise TableUnreadable("the file is empty", where=where, hint="a table needs a line of names and at least one row")
     separator = _separator(data, separator or declared, where)
     names = column_names(data, separator, where)
-    n_blank, whole = _check_lines(data, separator, len(names))
+    n_blank, broken, whole = _check_lines(data, separator, len(names))
     commas = (b'"' if separator == "," else b",") in data
     if not whole:
-        return Delimited(_slow(data, separator, names, where), separator, encoding, 0, commas)
-    return Delimited(_fast(data, separator, names, n_blank, where), separator, encoding, n_blank, commas)
+        return Delimited(_slow(data, separator, names, where), separator, encoding, 0, commas, _breaks(data, separator))
+    return Delimited(_fast(data, separator, names, n_blank, where), separator, encoding, n_blank, commas, broken)
 
 
 def _start(data: bytes) -> tuple[bytes, str | None]:
@@ -116,9 +117,9 @@ def column_names(data: bytes, separator: str, where: str) -> list[str]:
     return names
 
 
-def _check_lines(data: bytes, separator: str, width: int) -> tuple[int, bool]:
-    """Number of blank lines, and whether every other line has ``width`` fields (quotes read as they should be)."""
-    n_blank, inside, found, length = 0, 0, 0, 0
+def _check_lines(data: bytes, separator: str, width: int) -> tuple[int, bool, bool]:
+    """Number of blank lines; whether a line ends inside quotes; whether every other line has ``width`` fields (quotes read as they should be)."""
+    n_blank, inside, found, length, broken = 0, 0, 0, 0, False
     for start in range(0, len(data), BLOCK):
         block = np.frombuffer(data, dtype=np.uint8, count=min(BLOCK, len(data) - start), offset=start)
         marks, ends = block == ord(separator), block == 10
@@ -127,6 +128,7 @@ def _check_lines(data: bytes, separator: str, width: int) -> tuple[int, bool]:
             quoted = ((np.cumsum(quotes, dtype=np.int32) + inside) & 1).astype(bool)
             inside = int(quoted[-1])
             marks &= ~quoted
+            broken = broken or bool((ends & quoted).any())
             ends &= ~quoted
         at = np.flatnonzero(ends)
         counts = np.diff(np.searchsorted(np.flatnonzero(marks), at), prepend=0)
@@ -140,8 +142,8 @@ def _check_lines(data: bytes, separator: str, width: int) -> tuple[int, bool]:
         blank = (lengths == 0) | ((lengths == 1) & (block[at - 1] == 13))
         n_blank += int(blank.sum()) if width > 1 else 0
         if bool(((counts != width - 1) & ~blank).any()):
-            return 0, False
-    return n_blank, not inside and (length <= 0 or found == width - 1 or (length == 1 and data.endswith(b"\r")))
+            return 0, broken, False
+    return n_blank, broken, not inside and (length <= 0 or found == width - 1 or (length == 1 and data.endswith(b"\r")))
 
 
 def _fast(data: bytes, separator: str, names: list[str], n_blank: int, where: str) -> pl.DataFrame:
@@ -173,6 +175,11 @@ def _slow(data: bytes, separator: str, names: list[str], where: str) -> pl.DataF
         raise TableUnreadable("a quotation mark is opened and never closed", where=where, hint="close it, or double it if it belongs to the text")
     columns = list(zip(*rows[1:], strict=True)) or [()] * len(names)
     return pl.DataFrame([pl.Series(name, cells, dtype=pl.String) for name, cells in zip(names, columns, strict=True)])
+
+
+def _breaks(data: bytes, separator: str) -> bool:
+    """Whether some record goes over more than one line, blank ones between records aside."""
+    return any("\n" in cell or "\r" in cell for _, row in _records(data, separator) for cell in row)
 
 
 def _ragged(line: int, found: int, width: int, where: str) -> None:

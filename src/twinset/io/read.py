@@ -43,6 +43,10 @@ class Reading:
         notes: plain sentences on what was changed or is odd, by column name; no cell values but the usual signs for missing.
         tokens: by column, the texts that were taken as missing among numbers.
         odd: by column, the few texts (private) that alone keep it from being numbers.
+        thousands: by column, the sign that grouped thousands.
+        date_orders: by column, the order of day, month and year in texts that were read as dates.
+        two_orders: columns that could be dates if it were known whether day or month comes first.
+        broken: whether a line of the file ends inside quotation marks: a row over several lines.
     """
 
     frame: pl.DataFrame
@@ -50,6 +54,10 @@ class Reading:
     notes: tuple[str, ...]
     tokens: dict[str, tuple[str, ...]]
     odd: dict[str, tuple[str, ...]]
+    thousands: dict[str, str]
+    date_orders: dict[str, str]
+    two_orders: tuple[str, ...] = ()
+    broken: bool = False
 
 
 def read_table(  # noqa: PLR0913
@@ -120,10 +128,11 @@ def _read_text(path: Path, options: Options) -> Reading:
         raise TableUnreadable("a decimal sign is a point or a comma", where=path.name, hint='decimal = "," or "."')
     found = replace(options, separator=text.separator, encoding=text.encoding, decimal=decimal)
     notes = [f"{text.n_blank_lines} blank line{'s were' if text.n_blank_lines > 1 else ' was'} left out"] if text.n_blank_lines else []
+    broken = text.broken
     del text  # so that each column of text is let go once it is typed
     columns.reverse()
     made = [typed(columns.pop(), decimal=decimal, missing=options.missing) for _ in range(len(columns))]
-    return _reading(made, found, notes)
+    return replace(_reading(made, found, notes), broken=broken)
 
 
 def _settle(frame: pl.DataFrame, options: Options, *, retype: bool) -> Reading:
@@ -154,5 +163,14 @@ def _reading(columns: Sequence[Typed], options: Options, notes: list[str]) -> Re
         if column.note:
             notes.append(f"`{name}`: {column.note}")
     frame = pl.DataFrame([c.series for c in columns])
-    tokens = {c.series.name: c.tokens for c in columns if c.tokens}
-    return Reading(frame, options, tuple(notes), tokens, {c.series.name: c.odd for c in columns if c.odd})
+    named = {c.series.name: c for c in columns}
+    return Reading(
+        frame,
+        options,
+        tuple(notes),
+        {n: c.tokens for n, c in named.items() if c.tokens},
+        {n: c.odd for n, c in named.items() if c.odd},
+        {n: c.thousands for n, c in named.items() if c.thousands},
+        {n: c.date_order for n, c in named.items() if c.date_order},
+        tuple(n for n, c in named.items() if c.two_orders),
+    )
