@@ -40,8 +40,8 @@ def test_a_typed_file_states_its_missing_texts_and_no_punctuation(tmp_path: Path
 
 
 def test_a_german_table(tmp_path: Path) -> None:
-    lines = [f"{20 + i};1.234,{i:02};{13 + i % 15:02}.02.2020;{'männlich' if i % 2 else 'weiblich'}" for i in range(60)]
-    path = write(tmp_path / "t.csv", "Alter;Kosten;Aufnahme;Geschlecht", *lines, encoding="cp1252")
+    lines = [f"{20 + i};{1 + i % 9}.234;{i},5;{13 + i % 15:02}.02.2020;{'männlich' if i % 2 else 'weiblich'}" for i in range(60)]
+    path = write(tmp_path / "t.csv", "Alter;Kosten;CRP;Aufnahme;Geschlecht", *lines, encoding="cp1252")
     data = data_of(path)
     assert (data["separator"], data["decimal"], data["thousands"], data["date_order"]) == (";", ",", ".", "dmy")
     assert data["encoding"].lower() in ("cp1252", "windows-1252")

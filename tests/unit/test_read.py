@@ -271,3 +271,13 @@ def test_development_data_read_well(shared_data: Path) -> None:
     assert int((diabetes["A1Cresult"] == "None").sum()) == 84_748
     assert "nan" in read_table(shared_data / "covid_testing.parquet")["fake_first_name"].to_list()
     assert read_table(shared_data / "cgd.csv")["random"].dtype == pl.Date
+
+
+@pytest.mark.parametrize("n", [40, 4000], ids=["short", "long"])
+def test_grouped_thousands_under_a_decimal_comma(tmp_path: Path, n: int) -> None:
+    """``1.234`` is 1234 where the decimal sign is a comma, in short tables as in long ones."""
+    path = tmp_path / "t.csv"
+    path.write_text("cost;crp\n" + "".join(f"{1 + i % 9}.234;{i},5\n" for i in range(n)))
+    frame = read_table(path)
+    assert frame["cost"].to_list()[:2] == [1234, 2234]
+    assert frame["crp"].to_list()[:2] == [0.5, 1.5]

@@ -59,6 +59,7 @@ def init(
     missing: Annotated[Optional[list[str]], typer.Option("--missing", help="a text that means missing; repeatable")] = None,  # noqa: UP045
     sheet: Annotated[Optional[str], typer.Option("--sheet", help="Excel: which sheet")] = None,  # noqa: UP045
     db_table: Annotated[Optional[str], typer.Option("--table", help="DuckDB: which table")] = None,  # noqa: UP045
+    private: Annotated[bool, typer.Option("--private", help="for a run under [privacy]: nothing read from the rows is declared")] = False,
 ) -> None:
     """Draft a study file for a table: kinds, roles, bounds, identifiers, rules, endpoints. Read it before you use it."""
     from twinset.draft import draft
@@ -66,14 +67,15 @@ def init(
     from twinset.study import json_schema
 
     _free(out, overwrite)
-    text = draft(table, out=out, missing=tuple(missing or ()), sheet=sheet, table=db_table)
+    text = draft(table, out=out, missing=tuple(missing or ()), sheet=sheet, table=db_table, private=private)
     with new_file(out) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
     schema = out.with_name("study.schema.json")
     if not schema.exists():
         with new_file(schema) as temporary:
             temporary.write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
-    _say(f"wrote {out}: read it, correct it, then run `twinset release {out} -o release`")
+    todo = "fill in what the code book says (the file tells how)" if private else "read it, correct it"
+    _say(f"wrote {out}: {todo}, then run `twinset release {out} -o release`")
 
 
 @app.command()

@@ -49,7 +49,7 @@ def typed(series: pl.Series, *, decimal: str = ".", missing: Sequence[str] = ())
     Cells are stripped; empty ones and those listed in ``missing`` become null. Numbers with leading zeros, more than
     64 bits, or codes that differ only in trailing zeros stay text; a date is one only if all cells can be read in one way alone.
     """
-    simple = _simple_numbers(series, missing) if len(series) <= SHORT else None
+    simple = _simple_numbers(series, decimal, missing) if len(series) <= SHORT else None
     if simple is not None:
         return Typed(simple)
     clean, n_padded = stripped(series, missing)
@@ -73,7 +73,7 @@ def typed(series: pl.Series, *, decimal: str = ".", missing: Sequence[str] = ())
     return Typed(made, n_padded, tuple(tokens.sort()), date_order="ymd" if made.dtype == pl.Date else "", **grouped)
 
 
-def _simple_numbers(series: pl.Series, missing: Sequence[str]) -> pl.Series | None:
+def _simple_numbers(series: pl.Series, decimal: str, missing: Sequence[str]) -> pl.Series | None:
     """The quick way for short columns of plain numbers and empty cells, so that ten thousand columns are no burden; ``None`` for all else."""
     cells = series.to_list()
     match = SIMPLE.fullmatch
@@ -81,6 +81,8 @@ def _simple_numbers(series: pl.Series, missing: Sequence[str]) -> pl.Series | No
         return None
     if not any(c is not None and "." in c for c in cells):
         return pl.Series(series.name, [None if c is None else int(c) for c in cells], dtype=pl.Int64) if any(cells) else None
+    if decimal != ".":
+        return None  # these points group thousands, or make the cells no numbers
     values = [None if c is None else float(c) for c in cells]
     return None if all(v is None or v.is_integer() for v in values) else pl.Series(series.name, values, dtype=pl.Float64)
 

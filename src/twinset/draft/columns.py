@@ -1,0 +1,152 @@
+"""One section ``[columns.NAME]`` of a draft."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from twinset.core.schema import Column, Level
+from twinset.draft.data import DATES, pair
+from twinset.io.codelists import CodeList, suggest
+from twinset.io.infer import suspect_code
+from twinset.io.plausible import plausible
+from twinset.io.read import Reading
+from twinset.io.toml import comment, key, toml
+
+MOST_LEVELS = 200
+LEVEL_TYPES: dict[type[Level], str] = {bool: "boolean", int: "integer", float: "number", str: "text"}
+NUMBERS = ("integer", "number")
+CONFIRM = "That this column is written in it was seen in the rows: confirm it from the code book, or take levels and origin away. Other codes are read as missing."
+UNBOUNDED = "no public bounds: they are found within the budget"
+
+
+def column(column: Column, series: pl.Series, reading: Reading, *, order: str, private: bool) -> str:
+    """The section as text. ``order``: the table's order of dates, which a column may differ from. ``private``: without what was read from the rows."""
+    lines = [f"[columns.{key(column.name)}]"]
+    lines += map(comment, _remarks(column, series, reading, private=private))
+    lines += [pair("type", column.kind), pair("role", column.role)]
+    if column.identifier:
+        lines.append(pair("identifier", column.identifier))
+    own = reading.date_orders.get(column.name, order)
+    if column.kind in DATES and own != order:
+        lines.append(pair("date_order", own))
+    lines += _declared(column, series) if private else _seen(column)
+    return "\n".join(lines) + "\n"
+
+
+def _seen(column: Column) -> list[str]:
+    """Bounds and levels as they were read from the rows."""
+    lines = []
+    if column.low is not None and column.high is not None:
+        lines += [pair("low", _number(column.low, column)), pair("high", _number(column.high, column))]
+    if 0 < len(column.levels) <= MOST_LEVELS:
+        lines.append(pair("levels", column.levels))
+    if column.ordered:
+        lines.append("ordered = true")
+    if column.missing_codes:
+        lines.append(pair("missing_codes", [_number(c, column) for c in column.missing_codes]))
+    if column.decimals is not None:
+        lines.append(pair("decimals", column.decimals))
+    if column.kind != "text":
+        lines.append(pair("origin", column.origin))
+    return lines
+
+
+def _declared(column: Column, series: pl.Series) -> list[str]:
+    """What a private run may know: a public list where one fits, what type levels have, possible bounds as a comment. Nothing that was read from the rows."""
+    if not column.synthesised:
+        return []
+    if column.kind == "category":
+        return _listed(column, series)
+    lines = [comment(UNBOUNDED)]
+    known = plausible(column.name) if column.kind in NUMBERS else None
+    if known is None or not _within(column, known.low, known.high):
+        return lines
+    lines[0] += f", unless you use these ({known.what}: biologically possible; confirm them and the unit):"
+    bounds = [pair("low", _number(known.low, column)), pair("high", _number(known.high, column)), pair("origin", "public")]
+    return [*lines, *map(comment, bounds)]
+
+
+def _within(column: Column, low: float, high: float) -> bool:
+    return column.low is None or column.high is None or (low <= column.low and column.high <= high)
+
+
+def _listed(column: Column, series: pl.Series) -> list[str]:
+    made = suggest(column.name, column.levels)
+    if made is not None and not made.weak and not made.long:
+        return [comment(f"a public list, whole ({made.name}; {made.source})."), comment(CONFIRM), *_levels(made)]
+    lines = [pair("level_type", _level_type(column, series))]
+    if column.ordered:
+        lines.append("ordered = true")
+    lines.append(comment("no public levels: they are found within the budget"))
+    if made is not None:
+        worth = f"; {len(made.levels)} levels: worth declaring only where many of them occur" if made.long else ""
+        lines[-1] += f", unless you confirm from the code book ({made.name}; {made.source}{worth}):"
+        lines += [comment(line) for text in _levels(made, ordered=False) for line in text.splitlines()]
+    return lines
+
+
+def _levels(codes: CodeList, *, ordered: bool = True) -> list[str]:
+    lines = [pair("levels", codes.levels), pair("origin", "public")]
+    return [lines[0], "ordered = true", lines[1]] if codes.ordered and ordered else lines
+
+
+def _level_type(column: Column, series: pl.Series) -> str:
+    """What the cells are: as stored, not as few happen to look."""
+    if series.dtype == pl.Boolean:
+        return "boolean"
+    if series.dtype.is_integer():
+        return "integer"
+    return "number" if series.dtype.is_float() else LEVEL_TYPES[type(column.levels[0])] if column.levels else "text"
+
+
+def _remarks(column: Column, series: pl.Series, reading: Reading, *, private: bool) -> list[str]:
+    """What a custodian should know about a column; for a private run without values, which could be taken for public ones."""
+    out = []
+    n_missing = series.null_count()
+    if n_missing == len(series):
+        out.append("all missing: nothing can be learnt here")
+    elif n_missing:
+        out.append(f"{n_missing / len(series):.1%} missing")
+    if column.kind != "text" and n_missing < len(series) and series.n_unique() - (n_missing > 0) == 1:
+        out.append("one value only")
+    if column.kind == "text" and not column.identifier:
+        out.append("nearly every row has a text of its own: not synthesised")
+    return out + (_hints(column, series, reading) if private else _questions(column, series, reading))
+
+
+def _questions(column: Column, series: pl.Series, reading: Reading) -> list[str]:
+    """Doubts about an open draft's column, with the values they are about."""
+    out = []
+    if column.name in reading.odd:
+        odd = ", ".join(toml(t) for t in reading.odd[column.name])
+        out.append(f"numbers, but for {odd}: list these under [data] missing, if they mean missing, to have it read as a number")
+    if len(column.levels) > MOST_LEVELS:
+        out.append(f"{len(column.levels):,} levels: not listed; list public ones if there is a code book")
+    if column.missing_codes:
+        out.append("negative codes among positive numbers: each kept as a kind of missing")
+    suspect = suspect_code(series) if column.kind in NUMBERS else None
+    if suspect is not None:
+        out.append(f"{toml(suspect)} stands apart from the rest: if it is a code for missing, add missing_codes = [{toml(suspect)}]")
+    if column.kind in DATES:
+        out.append("low and high are days since 1970-01-01")
+    return out
+
+
+def _hints(column: Column, series: pl.Series, reading: Reading) -> list[str]:
+    """Doubts about a private draft's column, without values."""
+    out = []
+    if column.name in reading.odd:
+        out.append('numbers, but for a few texts: with type = "number" they are read as missing')
+    if column.name in reading.two_orders:
+        out.append('could be dates, but whether day or month comes first cannot be told: set type = "date" and date_order = "dmy" or "mdy"')
+    if len(column.levels) > MOST_LEVELS:
+        out.append("many levels: list public ones if there is a code book, or leave the column out (type = \"text\")")
+    if column.kind in NUMBERS and (column.missing_codes or suspect_code(series) is not None):
+        out.append("some numbers look like codes for missing: if the code book has any, add missing_codes, with low, high and origin = \"public\"")
+    if column.kind in DATES:
+        out.append("low and high are days since 1970-01-01: 10957 is 2000-01-01, 20089 is 2025-01-01")
+    return out
+
+
+def _number(value: float, column: Column) -> float | int:
+    return int(value) if column.kind in ("integer", "date") and value == int(value) else value

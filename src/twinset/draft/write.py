@@ -1,0 +1,100 @@
+"""The draft of a study file for a table: what a custodian reads, corrects and then owns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from twinset.core.schema import Schema
+from twinset.draft import texts
+from twinset.draft.analysis import endpoints, rules
+from twinset.draft.columns import column
+from twinset.draft.data import pair, section, table_order
+from twinset.io.infer import infer_schema, propose_unit
+from twinset.io.read import Options, Reading, read
+from twinset.io.toml import comment, toml
+
+SIGNS = frozenset(
+    {"?", ".", "--", "#N/A", "#NA", "#VALUE!", "#DIV/0!", "#REF!", "#NUM!"}
+)  # missing wherever they stand, unlike "NA" or "None", which can be levels
+
+
+def draft(  # noqa: PLR0913
+    path: Path | str,
+    *,
+    out: Path | str | None = None,
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    table: str | None = None,
+    missing: Sequence[str] = (),
+    private: bool = False,
+) -> str:
+    """The text of a commented ``study.toml`` for the table in a file, ready to run without edits, meant to be edited.
+
+    ``out``: where the text will be written (the table's path is given relative to it). ``private``: a draft for a run under ``[privacy]``: no bounds
+    and levels that were read from the rows, public code lists where one fits, everything else left to the code book or the budget. The other options
+    are those of :func:`twinset.io.read.read_table`. An open draft holds bounds and levels of private origin; a private one still names rules and an
+    endpoint that were seen in the rows: both are the custodian's. Raises what reading raises.
+    """
+    path = Path(path)
+    reading, doubts = _reading(path, Options(separator, decimal, encoding, sheet, table, tuple(missing)))
+    frame = reading.frame
+    first = infer_schema(frame)
+    unit = propose_unit(first)
+    schema = infer_schema(frame, unit=unit) if unit else first
+    place = os.path.relpath(path.absolute(), Path(out).absolute().parent) if out is not None else path.name
+    order = table_order(reading, schema)
+    parts = [
+        texts.PRIVATE_HEAD if private else texts.HEAD,
+        _summary(path, frame, schema),
+        section(Path(place).as_posix(), reading, schema, doubts),
+        texts.HOLDOUT,
+        texts.GENERATOR.replace("{name}", "aim" if private else "trees"),
+        texts.RELEASE.replace("{n}", "as many rows as the noisy count of the training rows" if private else "as many rows as there are training rows"),
+        texts.COLUMNS + (texts.PRIVATE_ORIGIN if private else texts.ORIGIN),
+        *(column(c, frame[c.name], reading, order=order, private=private) for c in schema),
+        rules(frame, schema, private=private),
+        endpoints(schema),
+        texts.AUDIT,
+        _privacy(schema, private=private),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _reading(path: Path, options: Options) -> tuple[Reading, tuple[str, ...]]:
+    """The table, with the signs that were found among its numbers and dates listed as missing; and sentences on those that are levels elsewhere."""
+    reading = read(path, options)
+    found = {t for tokens in reading.tokens.values() for t in tokens} - set(options.missing)
+    columns = [s for s in reading.frame.get_columns() if s.dtype == pl.String]
+    elsewhere = {sign: [s.name for s in columns if (s == sign).any()] for sign in sorted(found - SIGNS)}
+    listed = sorted(found & SIGNS) + [sign for sign, names in elsewhere.items() if not names]
+    doubts = tuple(
+        f"CHECK: {toml(sign)} stands among numbers, where it is read as missing, and is a level of {', '.join(f'`{n}`' for n in names)}: list it if missing is meant"
+        for sign, names in elsewhere.items()
+        if names
+    )
+    return (read(path, replace(options, missing=(*options.missing, *sorted(listed)))) if listed else reading), doubts
+
+
+def _summary(path: Path, frame: pl.DataFrame, schema: Schema) -> str:
+    lines = [pair("name", path.stem), "seed = 0", 'audience = "external researchers"', ""]
+    lines.append(comment(f"The table: {frame.height:,} rows, {frame.width} columns, of which {len(schema.synthesised)} can be synthesised."))
+    found = [c for c in schema if c.identifier]
+    if found:
+        lines.append(comment("Direct identifiers and free text that were recognised, and are left out of the synthetic table:"))
+        lines += [comment(f"  {c.name}: {c.identifier}") for c in found]
+        lines.append(comment("Recognition can miss some: look through the columns yourself."))
+    else:
+        lines.append(comment("No direct identifier was recognised. Recognition can miss some: look through the columns yourself."))
+    return "\n".join(lines) + "\n"
+
+
+def _privacy(schema: Schema, *, private: bool) -> str:
+    text = (texts.PRIVATE_PRIVACY if private else texts.PRIVACY).replace("{unit}", toml(schema.unit or "row"))
+    return text + texts.ROWS_OF_NOBODY if private and not schema.unit else text
