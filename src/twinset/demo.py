@@ -35,11 +35,11 @@ def write_demo(folder: Path, *, overwrite: bool = False) -> Path:
 def _fill(folder: Path) -> None:
     trial = read_table(Path(str(files("lifelines").joinpath("datasets/ACTG175.csv"))))
     write_table(trial.drop(trial.columns[0]), folder / "actg175.csv")  # the first column numbers the lines
-    text = draft(folder / "actg175.csv", out=folder / "study.toml")
-    for drafted, known in STATED.items():
-        text = text.replace(drafted, known, 1)
-    (folder / "study.toml").write_text(text, encoding="utf-8", newline="\n")
-    (folder / "private.toml").write_text(declare(text), encoding="utf-8", newline="\n")
+    for name, private in (("study.toml", False), ("private.toml", True)):
+        text = draft(folder / "actg175.csv", out=folder / name, private=private)
+        for drafted, known in STATED.items():
+            text = text.replace(drafted, known, 1)
+        (folder / name).write_text(declare(text) if private else text, encoding="utf-8", newline="\n")
 
 
 # What the trial's protocol and code book say (Hammer et al., New England Journal of Medicine 1996; the variable list of ACTG 175): none of it was read from the rows
@@ -58,25 +58,28 @@ CODE_BOOK = {
     **dict.fromkeys(("cd80", "cd820"), CELLS.format(6000)),
 }
 PUBLIC_RULES = ("r == 0 <-> cd496 missing", "str2 follows strat {1: 0, 2: 1, 3: 1}", "treat follows arms {0: 0, 1: 1, 2: 1, 3: 1}")
+HEAD = """#:schema study.schema.json
+# A private release of the demo. Bounds, levels and rules are those of protocol and code book: nothing of them was read from the rows.
+
+"""
 PRIVACY = '[privacy]\nepsilon = 5.0\nunit = "row"\n'
 
 
 def declare(text: str) -> str:
-    """The drafted study with the code book's domain and rules in place of what was read from the rows, `aim`, and a budget."""
+    """The study drafted for a private run, with the code book's domain and rules filled in and a budget for the demo."""
     head, _, rest = text.partition("[columns.")
     columns, _, _ = rest.partition("# Rules hold in")
     endpoints = text[text.index("# Endpoints:") :].partition("# Differential privacy:")[0]
     sections = ["[columns." + section for section in columns.split("[columns.")]
     declared = "".join(_column(section) for section in sections)
     rules = "".join(f"[[rules]]\nrule = '{rule}'\norigin = \"public\"\n\n" for rule in PUBLIC_RULES)
-    note = "# Bounds, levels and rules as protocol and code book give them.\n"
-    return head.replace('name = "trees"', 'name = "aim"') + note + declared + rules + endpoints + PRIVACY
+    return HEAD + head[head.index("name = ") :] + declared + rules + endpoints + PRIVACY
 
 
 def _column(section: str) -> str:
     name = section.removeprefix("[columns.").partition("]")[0]
     if name not in CODE_BOOK:
         return section
-    read = ("low =", "high =", "levels =", "missing_codes =", "decimals =", "origin =", "#")
+    read = ("level_type =", "levels =", "origin =", "#")
     kept = [line for line in section.strip().splitlines() if not line.startswith(read)]
     return "\n".join([*kept, *CODE_BOOK[name].splitlines(), 'origin = "public"']) + "\n\n"

@@ -119,6 +119,17 @@ def test_a_second_run_never_overwrites_silently(study: Path, twinset) -> None:
     assert made.returncode == 2
 
 
+def test_init_overwrites_where_it_is_told_to(study: Path, twinset) -> None:
+    study.write_text("mine")
+    (study.parent / "study.schema.json").write_text("{}")
+    assert twinset("init", "patients.csv").returncode == 2
+    assert study.read_text() == "mine"
+    made = twinset("init", "patients.csv", "--overwrite")
+    assert made.returncode == 0, made.stderr
+    assert "[columns.age]" in study.read_text(encoding="utf-8")
+    assert "date_order" in (study.parent / "study.schema.json").read_text()
+
+
 def test_split_then_audit_of_a_foreign_table(study: Path, twinset) -> None:
     assert twinset("split", "patients.csv", "-o", "parts").returncode == 0
     copied = twinset(

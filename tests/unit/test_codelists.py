@@ -90,7 +90,15 @@ def test_zero_and_one_alone_need_a_code_book() -> None:
 
 @pytest.mark.parametrize(
     ("name", "bounds"),
-    [("age", (0, 120)), ("AgeAtDiagnosis", (0, 120)), ("BMI", (8, 100)), ("systolic_bp", (40, 300)), ("wtkg", (0, 400)), ("LVEF", (0, 100)), ("fat_percent", (0, 100))],
+    [
+        ("age", (0, 120)),
+        ("AgeAtDiagnosis", (0, 120)),
+        ("BMI", (8, 100)),
+        ("systolic_bp", (40, 300)),
+        ("wtkg", (0, 400)),
+        ("LVEF", (0, 100)),
+        ("fat_percent", (0, 100)),
+    ],
 )
 def test_what_is_biologically_possible(name: str, bounds: tuple[float, float]) -> None:
     made = plausible(name)

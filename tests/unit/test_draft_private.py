@@ -126,7 +126,11 @@ def test_a_draft_does_not_depend_on_the_values(tmp_path: Path) -> None:
     first.mkdir()
     second.mkdir()
     cohort(first)
-    other = {"stain": ["green", "white", "black"] * 40, "crp": [round(11 + i * 0.51, 2) if i % 6 else -9.0 for i in range(120)], "age": [21 + i % 61 for i in range(120)]}
+    other = {
+        "stain": ["green", "white", "black"] * 40,
+        "crp": [round(11 + i * 0.51, 2) if i % 6 else -9.0 for i in range(120)],
+        "age": [21 + i % 61 for i in range(120)],
+    }
     texts = [draft(cohort(folder, **more), private=True).partition("# Rules")[0] for folder, more in ((first, {}), (second, other))]
     assert texts[0] == texts[1]
 
@@ -159,7 +163,9 @@ def checked(path: Path) -> None:
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("name", ["actg175.csv", "pbcseq.csv", "heart_failure.csv", "thyroid_sick.csv", "sd2011.csv", "covid_testing.parquet", "cdisc_pilot/adsl.parquet"])
+@pytest.mark.parametrize(
+    "name", ["actg175.csv", "pbcseq.csv", "heart_failure.csv", "thyroid_sick.csv", "sd2011.csv", "covid_testing.parquet", "cdisc_pilot/adsl.parquet"]
+)
 def test_private_drafts_of_development_data(shared_data: Path, name: str) -> None:
     checked(shared_data / name)
 

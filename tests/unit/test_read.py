@@ -281,3 +281,14 @@ def test_grouped_thousands_under_a_decimal_comma(tmp_path: Path, n: int) -> None
     frame = read_table(path)
     assert frame["cost"].to_list()[:2] == [1234, 2234]
     assert frame["crp"].to_list()[:2] == [0.5, 1.5]
+
+
+def test_one_odd_text_does_not_hide_a_decimal_comma(tmp_path: Path) -> None:
+    """A sign for missing that nobody knows among decimal commas must not make ``1.234`` euros 1.234."""
+    text = "cost;crp\n" + "".join(f"{1 + i % 9}.234;{'k.A.' if i == 7 else f'{i},5'}\n" for i in range(200))
+    reading = read(table(tmp_path, text))
+    assert reading.options.decimal == ","
+    assert reading.frame["cost"][0] == 1234
+    assert reading.odd == {"crp": ("k.A.",)}
+    grouped = "x\n" + "".join(f'"{1 + i},500"\n' for i in range(200)) + "unclear\n"
+    assert read(table(tmp_path, grouped)).options.decimal == "."

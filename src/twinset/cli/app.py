@@ -38,6 +38,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace the folder
 Sets = Annotated[Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="override any study key, e.g. generator.leaf=10; repeatable")]  # noqa: UP045
 AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON and nothing else")]
 StudyFile = Annotated[Path, typer.Argument(help="the study file", metavar="STUDY")]
+READING = {"separator", "decimal", "encoding", "sheet", "table", "missing"}  # keys of [data] that say how an open run reads its tables
 Table = Annotated[Path, typer.Argument(help="CSV, Parquet, Excel, SAS, SPSS, Stata or DuckDB file", metavar="TABLE")]
 
 
@@ -68,11 +69,11 @@ def init(
 
     _free(out, overwrite)
     text = draft(table, out=out, missing=tuple(missing or ()), sheet=sheet, table=db_table, private=private)
-    with new_file(out) as temporary:
+    with new_file(out, overwrite=overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
     schema = out.with_name("study.schema.json")
-    if not schema.exists():
-        with new_file(schema) as temporary:
+    if overwrite or not schema.exists():
+        with new_file(schema, overwrite=overwrite) as temporary:
             temporary.write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
     todo = "fill in what the code book says (the file tells how)" if private else "read it, correct it"
     _say(f"wrote {out}: {todo}, then run `twinset release {out} -o release`")
@@ -147,7 +148,7 @@ def audit(
 
     _free(out, overwrite)
     loaded = load(study, overrides=sets or ()) if study else None
-    options: dict[str, Any] = {} if loaded is None else loaded.data.model_dump(exclude={"path", "unit", "per_patient"})
+    options: dict[str, Any] = {} if loaded is None else loaded.data.model_dump(include=READING)
     frames = [None if p is None else read_table(p, **options) for p in (train, holdout, synthetic)]
     with progress(quiet=as_json) as say:
         result, verdict, page = examine(frames[0], frames[1], frames[2], study=loaded, progress=say)

@@ -15,7 +15,9 @@ from twinset.io.toml import comment, key, toml
 MOST_LEVELS = 200
 LEVEL_TYPES: dict[type[Level], str] = {bool: "boolean", int: "integer", float: "number", str: "text"}
 NUMBERS = ("integer", "number")
-CONFIRM = "That this column is written in it was seen in the rows: confirm it from the code book, or take levels and origin away. Other codes are read as missing."
+CONFIRM = (
+    "That this column is written in it was seen in the rows: confirm it from the code book, or take levels and origin away. Other codes are read as missing."
+)
 UNBOUNDED = "no public bounds: they are found within the budget"
 
 
@@ -140,9 +142,9 @@ def _hints(column: Column, series: pl.Series, reading: Reading) -> list[str]:
     if column.name in reading.two_orders:
         out.append('could be dates, but whether day or month comes first cannot be told: set type = "date" and date_order = "dmy" or "mdy"')
     if len(column.levels) > MOST_LEVELS:
-        out.append("many levels: list public ones if there is a code book, or leave the column out (type = \"text\")")
+        out.append('many levels: list public ones if there is a code book, or leave the column out (type = "text")')
     if column.kind in NUMBERS and (column.missing_codes or suspect_code(series) is not None):
-        out.append("some numbers look like codes for missing: if the code book has any, add missing_codes, with low, high and origin = \"public\"")
+        out.append('some numbers look like codes for missing: if the code book has any, add missing_codes, with low, high and origin = "public"')
     if column.kind in DATES:
         out.append("low and high are days since 1970-01-01: 10957 is 2000-01-01, 20089 is 2025-01-01")
     return out

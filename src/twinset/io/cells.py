@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -69,8 +69,8 @@ def typed(series: pl.Series, *, decimal: str = ".", missing: Sequence[str] = ())
     made = _number_column(_rewritten(clean, points), plain.filter(_finite(plain).is_not_null()))
     if made is None:
         return Typed(clean, n_padded)
-    grouped = {"note": "numbers with grouped thousands", "thousands": points.other} if points.grouped else {}
-    return Typed(made, n_padded, tuple(tokens.sort()), date_order="ymd" if made.dtype == pl.Date else "", **grouped)
+    found = Typed(made, n_padded, tuple(tokens.sort()), date_order="ymd" if made.dtype == pl.Date else "")
+    return replace(found, note="numbers with grouped thousands", thousands=points.other) if points.grouped else found
 
 
 def _simple_numbers(series: pl.Series, decimal: str, missing: Sequence[str]) -> pl.Series | None:
@@ -130,9 +130,10 @@ def uses_comma(columns: Sequence[pl.Series]) -> bool:
         sample = series.head(2000).drop_nulls().str.strip_chars().unique()
         if not bool(sample.str.contains(r"^[+-]?\d+,\d+$").any()):
             continue
-        plain = sample.filter(~sample.str.to_lowercase().is_in(["", *TOKENS]))
-        whole = bool(plain.str.contains(r"^[+-]?\d*(,\d+)?$").all())
-        if whole and not bool(plain.str.contains(r"^[+-]?([1-9]\d{0,2}(,\d{3})+|\d{1,3})$").all()):
+        texts = sample.filter(~sample.str.to_lowercase().is_in(["", *TOKENS]))
+        plain = texts.filter(texts.str.contains(r"^[+-]?\d*(,\d+)?$"))
+        n_odd = len(texts) - len(plain)
+        if n_odd <= MOST_ODD and len(plain) >= 20 * n_odd and not bool(plain.str.contains(r"^[+-]?([1-9]\d{0,2}(,\d{3})+|\d{1,3})$").all()):
             return True
     return False
 

@@ -133,7 +133,7 @@ def _people() -> Iterator[CodeList]:
     yield CodeList("sex", ("female", "male"), "HL7 FHIR administrative gender, which also knows other and unknown", SEX, speaks=2)
     yield CodeList("sex", ("female", "male", "other", "unknown"), "HL7 FHIR administrative gender", SEX, speaks=3)
     yield CodeList("sex", (1, 2), "ISO/IEC 5218: 1 male, 2 female; it also knows 0 not known, 9 not applicable", SEX)
-    yield CodeList("sex", (0, 1), "no standard codes sex so: only a code book can say it", SEX, weak=True)
+    yield CodeList("sex", (0, 1), "no standard codes it as 0 and 1: only a code book can say that these are all", SEX, weak=True)
     yield CodeList("sex", (0, 1, 2, 9), "ISO/IEC 5218", SEX)
     yield CodeList("sex", ("M", "W"), "KBV key table of sex (Germany), which also knows D, U and X", SEX)
     yield CodeList("sex", ("D", "M", "U", "W", "X"), "KBV key table of sex (Germany)", SEX)
@@ -147,10 +147,14 @@ def _people() -> Iterator[CodeList]:
     yield CodeList("blood group", rhesus, "ISBT systems ABO and RH", r"\b(abo|blood ?(group|type)|blutgruppe)\b", speaks=4)
     yield CodeList("race", RACES, "US OMB Directive 15; CDISC codelist RACE", r"\brace\b", speaks=3)
     yield CodeList("race", (*RACES, "MULTIPLE", "NOT REPORTED", "OTHER", "UNKNOWN"), "US OMB Directive 15; CDISC codelist RACE", r"\brace\b", speaks=4)
-    yield CodeList("ethnicity", ("HISPANIC OR LATINO", "NOT HISPANIC OR LATINO"), "CDISC codelist ETHNIC, which also knows NOT REPORTED and UNKNOWN", r"\bethnic", speaks=2)
+    yield CodeList(
+        "ethnicity", ("HISPANIC OR LATINO", "NOT HISPANIC OR LATINO"), "CDISC codelist ETHNIC, which also knows NOT REPORTED and UNKNOWN", r"\bethnic", speaks=2
+    )
     yield CodeList("ethnicity", ("HISPANIC OR LATINO", "NOT HISPANIC OR LATINO", "NOT REPORTED", "UNKNOWN"), "CDISC codelist ETHNIC", r"\bethnic", speaks=3)
     marital = r"\b(marital|marstat|civil status|familienstand|zivilstand)\b"
-    yield CodeList("marital status", ("divorced", "married", "separated", "single", "widowed"), "United Nations, recommendations for censuses", marital, speaks=4)
+    yield CodeList(
+        "marital status", ("divorced", "married", "separated", "single", "widowed"), "United Nations, recommendations for censuses", marital, speaks=4
+    )
     yield CodeList("marital status", ("geschieden", "ledig", "verheiratet", "verwitwet"), "German civil status law", marital, speaks=3)
 
 
@@ -163,7 +167,7 @@ def _answers() -> Iterator[CodeList]:
     yield CodeList("yes or no", ("non", "oui"), "the two words themselves", speaks=2)
     yield CodeList("true or false", ("F", "T"), "first letters of true and false", speaks=2)
     yield CodeList("true or false", ("false", "true"), "the two words themselves", speaks=2)
-    yield CodeList("a flag", (0, 1), "a flag coded 0 and 1, if that is what the code book says", speaks=2, weak=True)
+    yield CodeList("a flag", (0, 1), "no standard: only a code book can say that 0 and 1 are all", speaks=2, weak=True)
     yield CodeList("test result", ("negative", "positive"), "HL7 observation interpretation", speaks=2)
     yield CodeList("test result", ("neg", "pos"), "HL7 observation interpretation", speaks=2)
     yield CodeList("side", ("left", "right"), "CDISC codelist LAT, which also knows bilateral and others", speaks=2)
