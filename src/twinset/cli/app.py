@@ -15,6 +15,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from twinset.cli.ask import ask
+from twinset.cli.init import init
 from twinset.cli.ledger import app as ledger
 from twinset.cli.plan import plan
 from twinset.cli.sweep import sweep
@@ -29,6 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(ledger)
+app.command()(init)
 app.command()(sweep)
 app.command()(plan)
 app.command()(ask)
@@ -50,33 +52,6 @@ def root(version: Annotated[bool, typer.Option("--version", help="print the vers
 
         print(__version__)
         raise typer.Exit
-
-
-@app.command()
-def init(
-    table: Table,
-    out: Annotated[Path, typer.Option("-o", "--out", help="where to write the draft")] = Path("study.toml"),
-    overwrite: Overwrite = False,
-    missing: Annotated[Optional[list[str]], typer.Option("--missing", help="a text that means missing; repeatable")] = None,  # noqa: UP045
-    sheet: Annotated[Optional[str], typer.Option("--sheet", help="Excel: which sheet")] = None,  # noqa: UP045
-    db_table: Annotated[Optional[str], typer.Option("--table", help="DuckDB: which table")] = None,  # noqa: UP045
-    private: Annotated[bool, typer.Option("--private", help="for a run under [privacy]: nothing read from the rows is declared")] = False,
-) -> None:
-    """Draft a study file for a table: kinds, roles, bounds, identifiers, rules, endpoints. Read it before you use it."""
-    from twinset.draft import draft
-    from twinset.io.place import new_file
-    from twinset.study import json_schema
-
-    _free(out, overwrite)
-    text = draft(table, out=out, missing=tuple(missing or ()), sheet=sheet, table=db_table, private=private)
-    with new_file(out, overwrite=overwrite) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-    schema = out.with_name("study.schema.json")
-    if overwrite or not schema.exists():
-        with new_file(schema, overwrite=overwrite) as temporary:
-            temporary.write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
-    todo = "fill in what the code book says (the file tells how)" if private else "read it, correct it"
-    _say(f"wrote {out}: {todo}, then run `twinset release {out} -o release`")
 
 
 @app.command()

@@ -18,6 +18,7 @@ NUMBERS = ("integer", "number")
 CONFIRM = (
     "That this column is written in it was seen in the rows: confirm it from the code book, or take levels and origin away. Other codes are read as missing."
 )
+BEYOND = "CHECK: the table goes beyond them: another unit, or errors? What lies outside is moved to the nearest bound."
 UNBOUNDED = "no public bounds: they are found within the budget"
 
 
@@ -59,13 +60,12 @@ def _declared(column: Column, series: pl.Series) -> list[str]:
         return []
     if column.kind == "category":
         return _listed(column, series)
-    lines = [comment(UNBOUNDED)]
     known = plausible(column.name) if column.kind in NUMBERS else None
-    if known is None or not _within(column, known.low, known.high):
-        return lines
-    lines[0] += f", unless you use these ({known.what}: biologically possible; confirm them and the unit):"
+    if known is None:
+        return [comment(UNBOUNDED)]
     bounds = [pair("low", _number(known.low, column)), pair("high", _number(known.high, column)), pair("origin", "public")]
-    return [*lines, *map(comment, bounds)]
+    lines = [comment(f"{UNBOUNDED}, unless you use these ({known.what}: biologically possible; confirm them and the unit):"), *map(comment, bounds)]
+    return lines if _within(column, known.low, known.high) else [*lines, comment(BEYOND)]
 
 
 def _within(column: Column, low: float, high: float) -> bool:

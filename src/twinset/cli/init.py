@@ -1,0 +1,39 @@
+"""``twinset init``: a study file for a table, drafted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from twinset.errors import OutputProblem
+
+
+def init(
+    table: Annotated[Path, typer.Argument(help="CSV, Parquet, Excel, SAS, SPSS, Stata or DuckDB file", metavar="TABLE")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="where to write the draft")] = Path("study.toml"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace the draft if it exists")] = False,
+    private: Annotated[bool, typer.Option("--private", help="for a run under [privacy]: nothing read from the rows is declared")] = False,
+    missing: Annotated[Optional[list[str]], typer.Option("--missing", help="a text that means missing; repeatable")] = None,  # noqa: UP045
+    sheet: Annotated[Optional[str], typer.Option("--sheet", help="Excel: which sheet")] = None,  # noqa: UP045
+    db_table: Annotated[Optional[str], typer.Option("--table", help="DuckDB: which table")] = None,  # noqa: UP045
+) -> None:
+    """Draft a study file for a table: kinds, roles, bounds, identifiers, rules, endpoints. Read it before you use it."""
+    from twinset.draft import draft
+    from twinset.io.place import new_file
+    from twinset.study import json_schema
+
+    if out.exists() and not overwrite:  # said before the work, not after it
+        raise OutputProblem("it exists already", where=str(out), hint="choose another name, or add --overwrite")
+    text = draft(table, out=out, missing=tuple(missing or ()), sheet=sheet, table=db_table, private=private)
+    with new_file(out, overwrite=overwrite) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+    schema = out.with_name("study.schema.json")
+    if overwrite or not schema.exists():
+        with new_file(schema, overwrite=overwrite) as temporary:
+            temporary.write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
+    todo = "fill in what the code book says (the file tells how)" if private else "read it, correct it"
+    print(f"wrote {out}: {todo}, then run `twinset release {out} -o release`", file=sys.stderr)
