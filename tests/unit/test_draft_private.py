@@ -162,7 +162,8 @@ def checked(path: Path) -> None:
             assert set(inferred[name].levels) <= set(part.levels)
         elif part.kind == "category":
             dtype = frame[name].dtype
-            assert part.level_type == ("text" if dtype == pl.String else "integer" if dtype.is_integer() else "number" if dtype.is_float() else "boolean")
+            whole = dtype.is_integer() or (dtype.is_float() and bool((frame[name].drop_nulls() % 1 == 0).all()))
+            assert part.level_type == ("text" if dtype == pl.String else "boolean" if dtype == pl.Boolean else "integer" if whole else "number")
 
 
 @pytest.mark.data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from twinset.core.schema import Column, Level
+from twinset.core.schema import Column
 from twinset.draft.data import DATES, pair
 from twinset.io.codelists import CodeList, suggest
 from twinset.io.infer import suspect_code
@@ -13,7 +13,6 @@ from twinset.io.read import Reading
 from twinset.io.toml import comment, key, toml
 
 MOST_LEVELS = 200
-LEVEL_TYPES: dict[type[Level], str] = {bool: "boolean", int: "integer", float: "number", str: "text"}
 NUMBERS = ("integer", "number")
 CONFIRM = (
     "That this column is written in it was seen in the rows: confirm it from the code book, or take levels and origin away. Other codes are read as missing."
@@ -73,10 +72,11 @@ def _within(column: Column, low: float, high: float) -> bool:
 
 
 def _listed(column: Column, series: pl.Series) -> list[str]:
-    made = suggest(column.name, column.levels)
+    kind = _level_type(column, series)
+    made = suggest(column.name, [int(v) for v in column.levels] if kind == "integer" else column.levels)
     if made is not None and not made.weak and not made.long:
         return [comment(f"a public list, whole ({made.name}; {made.source})."), comment(CONFIRM), *_levels(made)]
-    lines = [pair("level_type", _level_type(column, series))]
+    lines = [pair("level_type", kind)]
     if column.ordered:
         lines.append("ordered = true")
     lines.append(comment("no public levels: they are found within the budget"))
@@ -93,12 +93,11 @@ def _levels(codes: CodeList, *, ordered: bool = True) -> list[str]:
 
 
 def _level_type(column: Column, series: pl.Series) -> str:
-    """What the cells are: as stored, not as few happen to look."""
+    """As the cells are stored; floats that are all whole are whole numbers of a file that knows no others, or has gaps."""
     if series.dtype == pl.Boolean:
         return "boolean"
-    if series.dtype.is_integer():
-        return "integer"
-    return "number" if series.dtype.is_float() else LEVEL_TYPES[type(column.levels[0])] if column.levels else "text"
+    whole = series.dtype.is_integer() or (series.dtype.is_float() and all(float(v).is_integer() for v in column.levels))
+    return "integer" if whole else "number" if series.dtype.is_float() else "text"
 
 
 def _remarks(column: Column, series: pl.Series, reading: Reading, *, private: bool) -> list[str]:

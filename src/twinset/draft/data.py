@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 from collections import Counter
 
 from twinset.core.schema import Schema
+from twinset.io.lines import shifts
 from twinset.io.read import Reading
 from twinset.io.toml import Value, comment, key, toml
 
@@ -21,8 +21,8 @@ def section(place: str, reading: Reading, schema: Schema, doubts: tuple[str, ...
     if reading.broken:
         lines.append(comment(BROKEN))
     lines += ["[data]", pair("path", place)]
-    if used.encoding is not None and not by_bytes(used.encoding):
-        lines.append(comment("a private run needs UTF-8, or an encoding with one byte a character: save the table so first"))
+    if used.encoding is not None and shifts(used.encoding):
+        lines.append(comment("a private run needs UTF-8, or another encoding in which one byte cannot shift the rest: save the table so first"))
     lines += [pair(name, value) for name in ("separator", "decimal", "encoding", "sheet", "table") if (value := getattr(used, name)) is not None]
     for sign in dict.fromkeys(reading.thousands.values()):
         lines.append(pair("thousands", sign))
@@ -40,17 +40,6 @@ def table_order(reading: Reading, schema: Schema) -> str:
     dated = [c.name for c in schema if c.kind in DATES]
     found = Counter(reading.date_orders[name] for name in dated if name in reading.date_orders)
     return found.most_common(1)[0][0] if found else "ymd" if dated else ""
-
-
-def by_bytes(encoding: str) -> bool:
-    """Whether a byte that is lost or added can never change how the bytes after the next line's end are read.
-
-    >>> by_bytes("utf-8"), by_bytes("cp1252"), by_bytes("utf-16"), by_bytes("gbk")
-    (True, True, False, False)
-    """
-    if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
-        return True
-    return len(bytes(range(256)).decode(encoding, "replace")) == 256 and b"\n".decode(encoding, "replace") == "\n"
 
 
 def _unit(reading: Reading, schema: Schema) -> list[str]:

@@ -76,13 +76,23 @@ def _codec(encoding: str) -> str:
         found = codecs.lookup(encoding).name
     except LookupError:
         raise TableUnreadable("no such encoding", where="data.encoding", hint="utf-8, cp1252, latin-1 ...") from None
-    if STATEFUL.search(found) or ASCII.decode(found, errors="replace") != ASCII.decode():
+    if shifts(found):
         raise BadInput(
             "in this encoding one faulty byte can change how other patients' lines are read",
             where="data.encoding",
             hint="save the table as UTF-8 before a private run",
         )
     return "utf-8" if found == "utf-8-sig" else found
+
+
+def shifts(encoding: str) -> bool:
+    """Whether one faulty byte of this encoding can change how what follows is read, so that a private run does not take it.
+
+    >>> shifts("utf-8"), shifts("cp1252"), shifts("utf-16")
+    (False, False, True)
+    """
+    found = codecs.lookup(encoding).name
+    return bool(STATEFUL.search(found)) or ASCII.decode(found, errors="replace") != ASCII.decode()
 
 
 def _decoded(block: bytes, codec: str) -> bytes:
