@@ -290,3 +290,14 @@ def test_a_killed_run_has_spent_its_reservation(write: Write, tmp_path: Path, tw
     run.wait()
     assert twinset("ledger", "verify", LEDGER).returncode == 0
     assert twinset("release", "study.toml", "-o", "twin2").returncode == 3
+
+
+def test_a_private_draft_runs_as_it_is(people: pl.DataFrame, tmp_path: Path, twinset) -> None:
+    """``init --private`` then ``release``: nothing to fill in before a first run, nothing declared that was read from the rows."""
+    people.drop("name", "record_number").write_csv(tmp_path / "patients.csv", separator=";")
+    assert twinset("init", "--private", "patients.csv").returncode == 0
+    made = twinset("release", "study.toml", "-o", "twin", "--set", 'generator={name="mst"}', "--set", "privacy.epsilon=5", "--set", "policy.checks=[]")
+    assert made.returncode == 0, made.stderr
+    released = json.loads((tmp_path / "twin" / "release" / "study.json").read_text())["columns"]
+    assert [n for n, c in released.items() if c.get("origin") == "public"] == ["sex", "treated"]
+    assert set(pl.read_csv(tmp_path / "twin" / "release" / "synthetic.csv")["sex"].unique()) <= {"female", "male"}

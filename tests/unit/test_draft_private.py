@@ -120,7 +120,7 @@ def test_bounds_that_the_table_exceeds_are_doubted(tmp_path: Path) -> None:
     section = draft(cohort(tmp_path, height=[1500 + 7 * (i % 60) for i in range(120)]), private=True).partition("[columns.height]")[2].partition("[columns.")[0]
     assert "# low = 20\n# high = 280\n" in section
     assert "CHECK: the table goes beyond them" in section
-    assert "CHECK" not in draft(cohort(tmp_path, height=[150 + i % 60 for i in range(120)]), private=True)
+    assert "goes beyond" not in draft(cohort(tmp_path, height=[150 + i % 60 for i in range(120)]), private=True)
 
 
 def test_a_draft_does_not_depend_on_the_values(tmp_path: Path) -> None:

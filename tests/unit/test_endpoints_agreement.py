@@ -111,6 +111,19 @@ def test_what_cannot_be_estimated_says_why() -> None:
         assert words in reasons["endpoint.decision"]
 
 
+def test_found_levels_that_lack_the_reference_are_no_fault_of_the_study() -> None:
+    """Noise decides which undeclared levels are found, after the budget is spent: then there is nothing to compare, and no refusal."""
+    train = trial_of(200, 0.5, 0)
+    undeclared = Cohort(train.frame, train.schema.with_column(Column("arm", "category", "arm")))
+    found = train.schema.with_column(Column("arm", "category", "arm", levels=("new", "other"), origin="noisy"))
+    synthetic = Cohort(train.frame.with_columns(pl.lit("new").alias("arm")), found)
+    made = measure(ENDPOINT, Trial(undeclared, synthetic), stream(0))
+    assert not made.comparisons
+    assert "not both present" in {f.name: f.missing for f in made.findings}["endpoint.decision"]
+    lost = Cohort(undeclared.frame.filter(pl.col("arm") == "new"), undeclared.schema)
+    assert not measure(ENDPOINT, Trial(lost, synthetic), stream(0)).comparisons
+
+
 def test_without_arms_there_is_a_curve_only() -> None:
     train = trial_of(200, 0.5, 0)
     found = measure(Survival("p", "days", "seen", True), Trial(train, train), stream(0))

@@ -18,6 +18,7 @@ CONFIRM = (
     "That this column is written in it was seen in the rows: confirm it from the code book, or take levels and origin away. Other codes are read as missing."
 )
 BEYOND = "CHECK: the table goes beyond them: another unit, or errors? What lies outside is moved to the nearest bound."
+PROTOCOL = "CHECK: the protocol says what arms and events there are, so their levels are public: write them. A level that is not found ends the analysis below."
 UNBOUNDED = "no public bounds: they are found within the budget"
 
 
@@ -79,6 +80,8 @@ def _listed(column: Column, series: pl.Series) -> list[str]:
     lines = [pair("level_type", kind)]
     if column.ordered:
         lines.append("ordered = true")
+    if column.role in ("arm", "event"):
+        lines.append(comment(PROTOCOL))
     lines.append(comment("no public levels: they are found within the budget"))
     if made is not None:
         worth = f"; {len(made.levels)} levels: worth declaring only where many of them occur" if made.long else ""

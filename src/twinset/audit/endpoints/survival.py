@@ -105,11 +105,11 @@ class Survival:
         """The levels of the arm, the reference first; empty without arms."""
         if not self.arm:
             return ()
-        declared = cohort.column(self.arm).levels
-        levels = declared or tuple(cohort[self.arm].drop_nulls().unique().sort().to_list())
+        column = cohort.column(self.arm)
+        levels = column.levels or tuple(cohort[self.arm].drop_nulls().unique().sort().to_list())
         if self.reference is None:
             return tuple(levels)
-        if self.reference not in levels:
+        if self.reference not in levels and column.levels and column.origin != "noisy":  # levels that were found can lack it: then nothing is measured
             raise StudyInvalid("the reference is not a level of the arm", where=f"endpoint {self.name}", hint=f"write it as in column `{self.arm}`")
         return (self.reference, *(x for x in levels if x != self.reference))
 
