@@ -140,7 +140,7 @@ def _hints(column: Column, series: pl.Series, reading: Reading) -> list[str]:
     """Doubts about a private draft's column, without values."""
     out = []
     if column.name in reading.odd:
-        out.append('numbers, but for a few texts: with type = "number" they are read as missing')
+        out.append('numbers, but for a few texts, which are read as missing: say so under [data] missing, or set type = "category" if they mean something')
     if column.name in reading.two_orders:
         out.append('could be dates, but whether day or month comes first cannot be told: set type = "date" and date_order = "dmy" or "mdy"')
     if len(column.levels) > MOST_LEVELS:

@@ -14,6 +14,7 @@ from twinset.draft import texts
 from twinset.draft.analysis import endpoints, rules
 from twinset.draft.columns import column
 from twinset.draft.data import pair, section, table_order
+from twinset.io.cells import typed
 from twinset.io.infer import infer_schema, propose_unit
 from twinset.io.read import Options, Reading, read
 from twinset.io.toml import comment, toml
@@ -44,6 +45,7 @@ def draft(  # noqa: PLR0913
     """
     path = Path(path)
     reading, doubts = _reading(path, Options(separator, decimal, encoding, sheet, table, tuple(missing)))
+    reading = _as_numbers(reading) if private else reading
     frame = reading.frame
     first = infer_schema(frame)
     unit = propose_unit(first)
@@ -80,6 +82,14 @@ def _reading(path: Path, options: Options) -> tuple[Reading, tuple[str, ...]]:
         if names
     )
     return (read(path, replace(options, missing=(*options.missing, *sorted(listed)))) if listed else reading), doubts
+
+
+def _as_numbers(reading: Reading) -> Reading:
+    """Columns that a few texts alone keep from being numbers, as numbers: a private run reads such cells as missing, where an open one reads all as levels."""
+    used = reading.options
+    made = {name: typed(reading.frame[name], decimal=used.decimal or ".", missing=(*used.missing, *odd)) for name, odd in reading.odd.items()}
+    grouped = {name: t.thousands for name, t in made.items() if t.thousands}
+    return replace(reading, frame=reading.frame.with_columns(t.series for t in made.values()), thousands={**reading.thousands, **grouped})
 
 
 def _summary(path: Path, frame: pl.DataFrame, schema: Schema) -> str:
