@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from twinset.dp.register import publish
 from twinset.draft import draft
 from twinset.io.place import new_folder
 from twinset.io.read import read_table
@@ -29,6 +30,7 @@ def write_demo(folder: Path, *, overwrite: bool = False) -> Path:
     else:
         with new_folder(folder) as temporary:
             _fill(temporary)
+    publish(folder / "actg175.csv", why="it ships with the demo")  # many demos, many ledgers: the register refuses none
     return folder / "study.toml"
 
 

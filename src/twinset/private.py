@@ -14,14 +14,14 @@ from twinset.core.contracts import Generator, Model, Rule
 from twinset.core.schema import Schema
 from twinset.core.seeds import Rng
 from twinset.door import declared
-from twinset.dp import ledger_file
+from twinset.dp import ledger_file, register, whereabouts
 from twinset.dp.accountant import rho_of
 from twinset.dp.ledger import Allowance, Ledger
 from twinset.dp.tables import Table
 from twinset.dp.vault import Vault
 from twinset.errors import BadInput, collect
 from twinset.release.certificate import Spent, certificate
-from twinset.release.terms import Privacy, beside
+from twinset.release.terms import Privacy
 from twinset.rules.language import RowRule, parse
 from twinset.rules.ranges import schema_rules
 from twinset.rules.tree import Follows
@@ -125,23 +125,27 @@ def public_rules(study: Study, schema: Schema) -> tuple[Rule, ...]:
 
 def finish(claim: Claim) -> dict[str, Any]:
     """Settle the run in the ledger and write its certificate."""
-    events = claim.vault.ledger.events
-    budget, head, reveals = claim.privacy.budget or claim.privacy.epsilon, "", 0
+    events, table = claim.vault.ledger.events, claim.study.table
+    budget, hashes, reveals = claim.privacy.budget or claim.privacy.epsilon, (), 0
     if claim.numbers:
         book = ledger_file.settle(claim.path, claim.numbers[0], events)
-        budget, head, reveals = book.total, book.head, book.reveals
+        budget, hashes, reveals = book.total, book.hashes, book.reveals
+    standing = register.standing(table, claim.path, hashes)
     rules = tuple((r.name or f"R{i}", r.rule) for i, r in enumerate(claim.study.rules, start=1))
-    return certificate(Spent(claim.privacy, claim.allowance, events, claim.study.schema_of_columns(), rules, budget, head, reveals))
+    schema, head, place = claim.study.schema_of_columns(), hashes[-1] if hashes else "", whereabouts.kind(table, claim.path)
+    return certificate(Spent(claim.privacy, claim.allowance, events, schema, rules, budget, head, reveals + standing.reveals, place, standing))
 
 
 def open_ledger(study: Study) -> Ledger:
-    """The ledger of a run that promises nothing. Where the data set has a ledger file, its first look is written there as infinite."""
-    path = beside(study.table)
+    """The ledger of a run that promises nothing. Where the data set has a ledger file, or had one, its first look is written down as infinite."""
+    table, why = study.table, "a run without a section [privacy]"
 
     def first() -> None:
-        if path.exists():
-            why = "a run without a section [privacy]"
-            ledger_file.revealed(path, table=study.table, generator=study.generator.name, why=why)
+        there = [path for path in whereabouts.found(table) if path.exists()]
+        for path in there:
+            ledger_file.revealed(path, table=table, generator=study.generator.name, why=why)
+        if not there and table.is_file():
+            register.revealed(table, why=why)
 
     return Ledger(unit=study.data.unit, first=first)
 

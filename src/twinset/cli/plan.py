@@ -41,6 +41,8 @@ def plan(
 
     loaded = load(study, overrides=sets or ())
     _check_choice(choose, loaded)
+    if loaded.privacy is not None:
+        loaded.privacy.ledger_path(loaded.table, loaded.folder)  # refused here as a release would refuse it
     public = None if like is None else _public(like, loaded)
     with progress(quiet=as_json) as say:
         made = foretell(loaded, _numbers(epsilon), rows=rows, like=public, repeats=repeats, progress=say)

@@ -72,7 +72,7 @@ def locked(path: Path) -> Iterator[int]:
     with _writable(path):
         file = os.open(path, os.O_RDWR | os.O_APPEND)
     try:
-        _lock(file)
+        lock(file)
         yield file
     finally:
         os.close(file)  # and with it the lock
@@ -86,7 +86,7 @@ def _writable(path: Path) -> Iterator[None]:
         raise BadInput("the ledger cannot be written here", where=str(path), hint="name another place under privacy.ledger") from None
 
 
-def _lock(file: int) -> None:
+def lock(file: int) -> None:
     """Wait until no other process holds the file."""
     try:
         import fcntl
@@ -104,8 +104,8 @@ def content(file: int) -> bytes:
     return b"".join(pieces)
 
 
-def append(file: int, text: bytes, entry: Mapping[str, Any]) -> None:
-    """One more line, chained and on the disk, or none."""
+def append(file: int, text: bytes, entry: Mapping[str, Any]) -> str:
+    """One more line, chained and on the disk, or none; gives its hash."""
     line = _line(json.loads(text[:-1].rsplit(b"\n", 1)[-1])["hash"], entry)
     try:
         if os.write(file, line) != len(line):
@@ -114,6 +114,7 @@ def append(file: int, text: bytes, entry: Mapping[str, Any]) -> None:
     except OSError:
         os.ftruncate(file, len(text))
         raise
+    return line[-67:-3].decode()
 
 
 def _line(before: str, entry: Mapping[str, Any]) -> bytes:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from twinset.dp import chain
+from twinset.dp import chain, register
 from twinset.dp.accountant import epsilon, rho_of, total_delta, total_rho
 from twinset.dp.events import Event, price
 from twinset.dp.ledger import Allowance, Relation
@@ -52,13 +52,18 @@ class Run:
 
 @dataclass(frozen=True)
 class Book:
-    """A ledger file, read and verified. ``head`` is the hash of its last line."""
+    """A ledger file, read and verified. ``hashes``: of its lines, in order; none where it is not written yet."""
 
     budget: Budget
     salt: str
     fingerprint: str
     runs: tuple[Run, ...]
-    head: str
+    hashes: tuple[str, ...]
+
+    @property
+    def head(self) -> str:
+        """The hash of the last line."""
+        return self.hashes[-1] if self.hashes else ""
 
     @property
     def rho(self) -> float:
@@ -107,11 +112,12 @@ def reserve(path: Path, budget: Budget, allowance: Allowance, *, table: Path, ge
 
     ``table``: the data file, which must be the one the ledger was begun for; ``asked``: the run's epsilon, to be told.
     Raises BudgetExhausted (nothing is written) where the budget would be exceeded, BadInput where the ledger is corrupted,
-    belongs to other data, or was begun on other terms.
+    belongs to other data, was begun on other terms, or is not the one that the user's register knows (:mod:`twinset.dp.register`).
     """
     if not path.exists():
         opening = begin(table, budget, asked)
         _afford(opening, allowance, asked)
+        register.check(table, path, ())
         chain.create(path, _first_line(opening))
     with chain.locked(path) as file:
         text = chain.content(file)
@@ -120,7 +126,7 @@ def reserve(path: Path, budget: Budget, allowance: Allowance, *, table: Path, ge
         _afford(book, allowance, asked)
         number = len(book.runs) + 1
         entry = {"entry": "reserve", "run": number, "generator": generator, "epsilon": asked, "rho": allowance.rho, "delta": allowance.delta, "at": _now()}
-        chain.append(file, text, entry)
+        _append(path, file, text, entry, table=table, book=book)
     return number
 
 
@@ -150,13 +156,22 @@ def revealed(path: Path, *, table: Path, generator: str, why: str) -> None:
         text = chain.content(file)
         book = _read(text, path)
         _same(book, book.budget, table, path)
-        chain.append(file, text, {"entry": "reveal", "run": len(book.runs) + 1, "generator": generator, "why": why, "at": _now()})
+        entry = {"entry": "reveal", "run": len(book.runs) + 1, "generator": generator, "why": why, "at": _now()}
+        _append(path, file, text, entry, table=table, book=book)
+
+
+def _append(path: Path, file: int, text: bytes, entry: Mapping[str, Any], *, table: Path, book: Book) -> None:  # noqa: PLR0913
+    """One more line, in a ledger that the register agrees with before and after."""
+    register.note(table, path, book.hashes)
+    head = chain.append(file, text, entry)
+    register.note(table, path, (*book.hashes, head))
 
 
 def check(path: Path, budget: Budget, allowance: Allowance, *, table: Path, asked: float) -> None:
     """Raise what :func:`reserve` would raise now; writes nothing. Saves a long run from a refusal at its end."""
     book = read(path) if path.exists() else begin(table, budget, asked)
     _same(book, budget, table, path)
+    register.check(table, path, book.hashes)
     _afford(book, allowance, asked)
 
 
@@ -171,15 +186,16 @@ def read(path: Path) -> Book:
 
 
 def check_table(book: Book, table: Path, path: Path) -> None:
-    """Raise BadInput unless the ledger belongs to this data file."""
+    """Raise BadInput unless the ledger belongs to this data file, and the register knows no other one for it."""
     _same(book, book.budget, table, path)
+    register.check(table, path, book.hashes)
 
 
 def begin(table: Path, budget: Budget, asked: float) -> Book:
     """A ledger with no run in it, not yet written. Its budget is what was declared, else what the first run asks for."""
     salt = secrets.token_hex(16)
     whole = replace(budget, epsilon=asked if budget.epsilon is None else budget.epsilon)
-    return Book(whole, salt, fingerprint(table, salt), (), "")
+    return Book(whole, salt, fingerprint(table, salt), (), ())
 
 
 def fingerprint(table: Path, salt: str) -> str:
@@ -200,7 +216,7 @@ def _same(book: Book, budget: Budget, table: Path, path: Path) -> None:
         raise BadInput(
             "this ledger belongs to another data set, or the data file was changed after the ledger was begun",
             where=path.name,
-            hint="give the data file that the ledger was begun with; for other patients name another file under privacy.ledger",
+            hint="give the data file that the ledger was begun with; other patients belong in a file of another name",
         )
     mine, theirs = asdict(budget), asdict(book.budget)
     odd = [
@@ -266,7 +282,7 @@ def _book(entries: Sequence[Mapping[str, Any]]) -> Book:
         if not all(c >= 0 for c in costs):
             raise ValueError
         runs.append(Run(len(runs) + 1, str(e["generator"]), costs[0], costs[1], costs[2], 0 if open_ else 1, not open_, str(e["at"])))
-    return Book(budget, str(first["salt"]), str(first["fingerprint"]), tuple(runs), str(entries[-1]["hash"]))
+    return Book(budget, str(first["salt"]), str(first["fingerprint"]), tuple(runs), tuple(str(e["hash"]) for e in entries))
 
 
 def _settled(run: Run, entry: Mapping[str, Any]) -> Run:

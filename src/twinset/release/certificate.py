@@ -18,6 +18,8 @@ from twinset.dp.accountant import advantage, guess
 from twinset.dp.chain import entries
 from twinset.dp.events import Event
 from twinset.dp.ledger import Allowance
+from twinset.dp.register import Standing
+from twinset.dp.whereabouts import Kind
 from twinset.errors import BadInput
 from twinset.release.terms import Privacy
 
@@ -30,7 +32,8 @@ class Spent:
     """What a private run did, as far as its certificate tells it.
 
     ``schema`` as the study declares it; ``rules``: the public ones, (name, text); ``reveals``: runs on the same data set
-    outside any budget; ``budget``: the ledger's epsilon; ``head``: the hash of the ledger's last line.
+    outside any budget; ``budget``: the ledger's epsilon; ``head``: the hash of the ledger's last line; ``place``: where the ledger
+    was, ``standing``: what the user's register said of it.
     """
 
     privacy: Privacy
@@ -41,6 +44,8 @@ class Spent:
     budget: float
     head: str
     reveals: int
+    place: Kind
+    standing: Standing
 
 
 def certificate(spent: Spent) -> dict[str, Any]:
@@ -66,6 +71,8 @@ def certificate(spent: Spent) -> dict[str, Any]:
         "not_covered": list(not_covered(spent)),
         "warnings": list(warnings(spent)),
         "budget": spent.budget,
+        "ledger": spent.place,
+        "register": {"kept": spent.standing.kept, "since": spent.standing.since or None},
         "ledger_head": spent.head,
         "versions": versions(),
     }
@@ -142,6 +149,30 @@ def warnings(spent: Spent) -> tuple[str, ...]:
         out.append(f"the budget of this data set, epsilon = {spent.budget:g}, is above {WEAK:g}: all its releases together promise little")
     if spent.reveals:
         out.append(f"this data set was also used {spent.reveals} time(s) without any privacy budget: together with those runs nothing is promised")
+    return (*out, *_whereabouts(spent))
+
+
+def _whereabouts(spent: Spent) -> tuple[str, ...]:
+    """What must be told of the ledger itself: where it was, and whether another one could have gone unnoticed."""
+    out, standing = [], spent.standing
+    if spent.place != "beside the table":
+        out.append(
+            "the ledger was not beside the table but where the study named it: whoever writes the study chose it. Ask who keeps it, and whether there is another"
+        )
+    if not standing.kept:
+        out.append(
+            "no register could be kept of which table goes with which ledger: a second ledger of this table, or an older copy of this one, would not have been noticed"
+        )
+    if standing.forgotten:
+        out.append(
+            f"a ledger of this table was given up {standing.forgotten} time(s) by order (twinset ledger forget): what was spent in it adds to this budget"
+        )
+    if standing.replaced:
+        out.append(
+            f"{standing.replaced} other ledger(s) were at this place before, for other versions of the table: if they hold the same patients, what was spent there adds to this budget"
+        )
+    if standing.public:
+        out.append("the register holds this table as public, as the demo's is: it may have many ledgers, and this budget limits nothing")
     return tuple(out)
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from twinset.dp.ledger_file import Budget
+from twinset.dp.whereabouts import chosen
 
 
 class Privacy(BaseModel):
@@ -29,14 +30,5 @@ class Privacy(BaseModel):
         return Budget(self.unit, self.relation, self.budget, self.delta)
 
     def ledger_path(self, table: Path, folder: Path) -> Path:
-        """Where the ledger is."""
-        return beside(table) if self.ledger is None else folder / self.ledger
-
-
-def beside(table: Path) -> Path:
-    """The default place of a data file's ledger.
-
-    >>> beside(Path("trial/patients.csv")).name
-    'patients.csv.ledger.jsonl'
-    """
-    return table.with_name(table.name + ".ledger.jsonl")
+        """Where the ledger is. Raises BadInput where the study names one and another lies beside the table."""
+        return chosen(table, None if self.ledger is None else folder / self.ledger)

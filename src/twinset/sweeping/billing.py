@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from twinset.dp import ledger_file
+from twinset.dp import ledger_file, register
 from twinset.dp.accountant import epsilon
 from twinset.dp.ledger import Allowance
 from twinset.errors import BadInput, BudgetExhausted
@@ -25,6 +25,8 @@ def record(stuff: Material, place: Place, *, what: str) -> bool:
     """Write a sweep that stays inside into the data set's ledger, once; whether there is a ledger to write to."""
     path = stuff.terms.ledger_path(stuff.study.table, stuff.study.folder)
     if not path.exists():
+        if not place.recorded.exists() and register.revealed(stuff.study.table, why="a sweep"):
+            write_json(place.recorded, {"ledger": None})
         return False
     if not place.recorded.exists():
         ledger_file.revealed(path, table=stuff.study.table, generator="sweep", why=f"a look on the custodian's side: {what}")
