@@ -51,11 +51,13 @@ def synthesize(  # noqa: PLR0913
     rows are used, else one); by default a noisy number of rows is drawn. The domain and rules that a ``study`` declares public are
     free; without one, ``kinds`` says what the columns are ({"age": "integer", "sex": "category"}) or else the frame's own types do, where no single
     cell can have changed them (a pandas column of objects, or of floats that were integers, needs ``kinds``). Each cell is read by its own column's
-    declaration alone; what cannot be read so is missing. Everything else is found within ``epsilon``. No ledger is kept: calls add up, and adding
-    them up is yours to do.
+    declaration alone; what cannot be read so is missing. Everything else is found within ``epsilon``. Where the ``study``'s table has a ledger each call
+    is a run in it, reserved first and settled after, on the ``relation`` and ``budget`` of the study's section ``[privacy]``: whatever rows the frame holds,
+    it costs that table's patients ``epsilon``, and a call without ``epsilon`` is written there as one that saw the rows. Otherwise no ledger is kept: calls
+    add up, and adding them up is yours to do.
 
     Raises BadInput for an unknown generator or setting, and for a table that cannot be used; BudgetExhausted where a generator
-    that needs the rows is given an ``epsilon``.
+    that needs the rows is given an ``epsilon``, or where the ledger has not that much left.
     """
     import secrets
     import warnings
@@ -82,7 +84,7 @@ def synthesize(  # noqa: PLR0913
     seed = secrets.randbits(63) if seed is None else seed
     cohort = Cohort(as_declared(table, schema, _written(loaded)).frame if private else table.select(schema.names), schema)
     made_by = build(GENERATORS, generator, settings or {}, section="synthesize")
-    model, rows = _fit(made_by, cohort, loaded, (epsilon, delta, unit), stream(seed, "fit"))
+    model, rows = _fit(made_by, cohort, loaded, (generator, epsilon, delta, unit), stream(seed, "fit"))
     made: Frame = back(model.sample(rows if n is None else n, stream(seed, "sample", 1)).frame, frame)
     return made
 
@@ -113,30 +115,32 @@ def _written(study: Study | None) -> Declared:
     return Declared(decimal=data.decimal or ".", missing=data.missing, thousands=data.thousands, date_order=data.date_order or "ymd")
 
 
-def _fit(generator: Generator, cohort: Cohort, study: Study | None, promise: tuple[float | None, float, str], rng: Rng) -> tuple[Model, int]:
+def _fit(generator: Generator, cohort: Cohort, study: Study | None, promise: tuple[str, float | None, float, str], rng: Rng) -> tuple[Model, int]:
     """The model, and how many rows to draw where the caller does not say."""
     from pydantic import ValidationError
 
     from twinset.dp.ledger import Ledger
     from twinset.dp.vault import Vault
     from twinset.errors import BadInput
-    from twinset.private import fit_once, public_rules
+    from twinset.private import fit_once, open_ledger, public_rules
     from twinset.release.terms import Privacy
 
-    epsilon, delta, unit = promise
+    name, epsilon, delta, unit = promise
     if epsilon is None:
-        return generator.fit(Vault(cohort, Ledger(), None), rng), len(cohort)
+        return generator.fit(Vault(cohort, open_ledger(study, generator=name) if study else Ledger(), None), rng), len(cohort)
     if unit != (cohort.schema.unit or "row"):
         raise BadInput("`unit` is not the study's unit", where="synthesize", hint='name the patient column of the study, or say "row"')
     try:
-        terms = Privacy(epsilon=epsilon, delta=delta, unit=unit)
+        stated = study.privacy if study else None
+        relation, budget = (stated.relation, stated.budget) if stated else ("add-remove", None)
+        terms = Privacy(epsilon=epsilon, delta=delta, unit=unit, relation=relation, budget=budget)
     except ValidationError:
         raise BadInput(
             "`epsilon` must be above 0, and `delta` above 0 and at most 1e-5", where="synthesize", hint="for example epsilon=1.0, delta=1e-9"
         ) from None
     per_patient = (study.data.per_patient if study else 0) or 1
     rules = public_rules(study, cohort.schema) if study else ()
-    model = fit_once(generator, cohort, terms, per_patient=per_patient, rules=rules, rng=rng)
+    model = fit_once(generator, cohort, terms, per_patient=per_patient, rules=rules, rng=rng, study=study, name=name)
     return model, max(1, getattr(model, "n_rows", 1))
 
 

@@ -81,15 +81,20 @@ def begin(study: Study, terms: Privacy, train: Cohort, rules: Sequence[Rule], *,
     """The vault of a private run; ``rules``: the public ones; ``rows``: in place of ``train`` where they stay in their file. Raises BudgetExhausted or BadInput where the ledger would refuse it; nothing is written yet."""
     path = terms.ledger_path(study.table, study.folder)
     allowed = allowance(terms, train, study.data.per_patient)
-    ledger_file.check(path, terms.terms(), allowed, table=study.table, asked=terms.epsilon)
+    ledger, numbers = _billed(path, study.table, terms, allowed, study.generator.name)
+    vault = guarded(train, ledger, allowed, rules) if rows is None else Vault(rows, ledger, allowed, rules=_spelt(rules))
+    return Claim(study, terms, allowed, path, vault, numbers)
+
+
+def _billed(path: Path, table: Path, terms: Privacy, allowed: Allowance, generator: str) -> tuple[Ledger, list[int]]:
+    """A run's own ledger, whose first event waits for a reservation in the file; and that reservation's number, once there is one."""
+    ledger_file.check(path, terms.terms(), allowed, table=table, asked=terms.epsilon)
     numbers: list[int] = []
 
     def first() -> None:
-        numbers.append(ledger_file.reserve(path, terms.terms(), allowed, table=study.table, generator=study.generator.name, asked=terms.epsilon))
+        numbers.append(ledger_file.reserve(path, terms.terms(), allowed, table=table, generator=generator, asked=terms.epsilon))
 
-    ledger = Ledger(unit=terms.unit, budget_rho=allowed.rho, first=first)
-    vault = guarded(train, ledger, allowed, rules) if rows is None else Vault(rows, ledger, allowed, rules=_spelt(rules))
-    return Claim(study, terms, allowed, path, vault, numbers)
+    return Ledger(unit=terms.unit, budget_rho=allowed.rho, first=first), numbers
 
 
 def guarded(train: Cohort, ledger: Ledger, allowed: Allowance, rules: Sequence[Rule]) -> Vault:
@@ -97,14 +102,35 @@ def guarded(train: Cohort, ledger: Ledger, allowed: Allowance, rules: Sequence[R
     return Vault(Cohort(train.frame, declared(train.schema)), ledger, allowed, rules=_spelt(rules))
 
 
-def fit_once(generator: Generator, cohort: Cohort, terms: Privacy, *, per_patient: int, rules: Sequence[Rule], rng: Rng) -> Model:
-    """A private model of a table in memory, within ``terms``, with no ledger file: what it cost is nowhere written down.
+def fit_once(  # noqa: PLR0913
+    generator: Generator, cohort: Cohort, terms: Privacy, *, per_patient: int, rules: Sequence[Rule], rng: Rng, study: Study | None = None, name: str = ""
+) -> Model:
+    """A private model of a table in memory, within ``terms``; ``name``: the generator's, for the ledger.
 
-    ``cohort``: stored as declared. Raises BudgetExhausted where the generator asks for the rows.
+    Where the ``study``'s table has a ledger the run is reserved there before its first look and settled after its last, whatever rows the
+    frame holds: a subset costs what the table costs. Where it has none, what it cost is nowhere written down.
+    ``cohort``: stored as declared. Raises BudgetExhausted where the generator asks for the rows, or that ledger refuses.
     """
     bounded = bound_locally(cohort, per_patient, seed=0)
-    vault = guarded(bounded, Ledger(unit=terms.unit), allowance(terms, bounded, per_patient), rules)
-    return generator.fit(vault, rng)
+    allowed, path = allowance(terms, bounded, per_patient), kept_ledger(study)
+    if study is None or path is None:
+        return generator.fit(guarded(bounded, Ledger(unit=terms.unit), allowed, rules), rng)
+    ledger, numbers = _billed(path, study.table, terms, allowed, f"{name} (synthesize)")
+    model = generator.fit(guarded(bounded, ledger, allowed, rules), rng)
+    if numbers:
+        ledger_file.settle(path, numbers[0], ledger.events)
+    return model
+
+
+def kept_ledger(study: Study | None) -> Path | None:
+    """The ledger of a study's table, if it has one. Raises BadInput where the user's register knows one that is not there."""
+    if study is None or not (study.table.is_file() or whereabouts.found(study.table)):
+        return None
+    path = study.privacy.ledger_path(study.table, study.folder) if study.privacy else whereabouts.chosen(study.table)
+    if path.exists():
+        return path
+    register.check(study.table, path, ())
+    return None
 
 
 def allowance(terms: Privacy, train: Cohort, per_patient: int) -> Allowance:
@@ -126,7 +152,8 @@ def public_rules(study: Study, schema: Schema) -> tuple[Rule, ...]:
 def finish(claim: Claim) -> dict[str, Any]:
     """Settle the run in the ledger and write its certificate."""
     events, table = claim.vault.ledger.events, claim.study.table
-    budget, hashes, reveals = claim.privacy.budget or claim.privacy.epsilon, (), 0
+    budget, reveals = claim.privacy.budget or claim.privacy.epsilon, 0
+    hashes: tuple[str, ...] = ()
     if claim.numbers:
         book = ledger_file.settle(claim.path, claim.numbers[0], events)
         budget, hashes, reveals = book.total, book.hashes, book.reveals
@@ -136,14 +163,14 @@ def finish(claim: Claim) -> dict[str, Any]:
     return certificate(Spent(claim.privacy, claim.allowance, events, schema, rules, budget, head, reveals + standing.reveals, place, standing))
 
 
-def open_ledger(study: Study) -> Ledger:
-    """The ledger of a run that promises nothing. Where the data set has a ledger file, or had one, its first look is written down as infinite."""
+def open_ledger(study: Study, *, generator: str = "") -> Ledger:
+    """The ledger of a run that promises nothing (by the study's generator, or another). Where the data set has a ledger file, or had one, its first look is written down as infinite."""
     table, why = study.table, "a run without a section [privacy]"
 
     def first() -> None:
         there = [path for path in whereabouts.found(table) if path.exists()]
         for path in there:
-            ledger_file.revealed(path, table=table, generator=study.generator.name, why=why)
+            ledger_file.revealed(path, table=table, generator=generator or study.generator.name, why=why)
         if not there and table.is_file():
             register.revealed(table, why=why)
 
