@@ -160,10 +160,10 @@ def revealed(path: Path, *, table: Path, generator: str, why: str) -> None:
         _append(path, file, text, entry, table=table, book=book)
 
 
-def _append(path: Path, file: int, text: bytes, entry: Mapping[str, Any], *, table: Path, book: Book) -> None:  # noqa: PLR0913
+def _append(path: Path, file: int, text: bytes, entry: Mapping[str, Any], *, table: Path, book: Book) -> None:
     """One more line, in a ledger that the register agrees with before and after."""
     register.note(table, path, book.hashes)
-    head = chain.append(file, text, entry)
+    head = chain.append(file, text, {**entry, "mark": secrets.token_hex(8)})  # two copies of a ledger never grow alike
     register.note(table, path, (*book.hashes, head))
 
 

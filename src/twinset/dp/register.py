@@ -306,7 +306,7 @@ def _locked(file: int) -> bool:
 
 def _opened() -> tuple[int, Path, bool] | None:
     path = _path()
-    if path is None:
+    if path is None or not path.is_file():
         return None
     for flags, writable in ((os.O_RDWR | os.O_APPEND, True), (os.O_RDONLY, False)):
         try:

@@ -68,6 +68,7 @@ def prepare(study: Study) -> Material:
     terms = demand(study)
     if terms is None:
         raise BadInput("a sweep needs to know whose privacy is counted", where="privacy", hint="add a section [privacy], or --set privacy.unit=row")
+    terms.ledger_path(study.table, study.folder)  # refused before anything is read or written
     train, holdout = halves(study, read_cohort(study), terms)
     return Material(study, terms, train, holdout, declared_rules(study, train), study.build_endpoints())
 
