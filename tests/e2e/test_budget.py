@@ -9,6 +9,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from twinset.errors import BadInput, BudgetExhausted
+from twinset.pipeline import release
+from twinset.study import load
+
 STUDY = """
 [data]
 path = "patients.csv"
@@ -44,19 +48,21 @@ def folder(tmp_path: Path, people: pl.DataFrame) -> Path:
     return tmp_path
 
 
-def certificate(folder: Path, twin: str = "twin") -> dict:
-    return json.loads((folder / twin / "release" / "certificate.json").read_text())
-
-
 def said(run) -> str:
     return " ".join(run.stderr.split())
 
 
-def spent(twinset) -> None:
+def spent(folder: Path) -> None:
     """The whole budget, epsilon = 1, by one release."""
-    first = twinset("release", "study.toml", "-o", "twin")
-    assert first.returncode == 0, first.stderr
-    assert twinset("release", "study.toml", "-o", "again").returncode == 3
+    made(folder)
+    with pytest.raises(BudgetExhausted):
+        made(folder)
+
+
+def made(folder: Path, *overrides: str, study: str = "study.toml") -> dict:
+    """A release in this process; its certificate."""
+    told = release(load(folder / study, overrides=overrides)).page.certificate
+    return json.loads(json.dumps(told))
 
 
 def refused(run, *words: str) -> None:
@@ -67,14 +73,14 @@ def refused(run, *words: str) -> None:
 
 
 def test_another_ledger_named_in_the_study_is_no_fresh_budget(folder: Path, twinset) -> None:
-    spent(twinset)
+    spent(folder)
     refused(twinset("release", "study.toml", "-o", "more", "--set", "privacy.ledger=other.jsonl"), "beside the table", "privacy.ledger")
     assert not (folder / "more").exists()
     assert not (folder / "other.jsonl").exists()
 
 
 def test_a_copy_of_the_table_is_no_fresh_budget(folder: Path, twinset) -> None:
-    spent(twinset)
+    spent(folder)
     shutil.copy(folder / "patients.csv", folder / "copy.csv")
     refused(twinset("release", "study.toml", "-o", "more", "--set", "data.path=copy.csv"), "another ledger", LEDGER)
     assert not (folder / "more").exists()
@@ -82,107 +88,104 @@ def test_a_copy_of_the_table_is_no_fresh_budget(folder: Path, twinset) -> None:
 
 
 def test_a_budget_is_not_raised_by_an_override(folder: Path, twinset) -> None:
-    spent(twinset)
+    spent(folder)
     refused(twinset("release", "study.toml", "-o", "more", "--set", "privacy.budget=9"), "budget is 1.0 in the ledger and 9.0 in the study")
 
 
 def test_where_the_ledger_was_stands_in_the_certificate(folder: Path, twinset) -> None:
-    assert twinset("release", "study.toml", "-o", "twin").returncode == 0
-    told = certificate(folder)
+    done = twinset("release", "study.toml", "-o", "twin")
+    assert done.returncode == 0, done.stderr
+    told = json.loads((folder / "twin" / "release" / "certificate.json").read_text())
     assert (told["ledger"], told["register"]["kept"], told["warnings"]) == ("beside the table", True, [])
     assert told["register"]["since"][:2] == "20"
 
 
-def test_a_ledger_that_the_study_names(folder: Path, twinset) -> None:
-    """Allowed where none lies beside the table; told; and then the only one."""
-    named = ("--set", "privacy.ledger=kept.jsonl")
-    assert twinset("release", "study.toml", "-o", "twin", *named).returncode == 0
-    told = certificate(folder)
+def test_a_ledger_that_the_study_names(folder: Path) -> None:
+    """Allowed where none lies beside the table; told, without its name; and then the only one."""
+    named = 'privacy.ledger="kept.jsonl"'
+    told = made(folder, named)
     assert told["ledger"] == "named by the study"
     assert any("not beside the table" in w for w in told["warnings"])
-    text = json.dumps(told) + (folder / "twin" / "release" / "study.json").read_text()
-    assert "kept.jsonl" not in text
-    assert twinset("release", "study.toml", "-o", "more", *named).returncode == 3
-    refused(twinset("release", "study.toml", "-o", "more"), "another ledger", "kept.jsonl")
+    assert "kept.jsonl" not in json.dumps(told)
+    with pytest.raises(BudgetExhausted):
+        made(folder, named)
+    with pytest.raises(BadInput, match="another ledger") as caught:
+        made(folder)
+    assert "kept.jsonl" in caught.value.hint
     (folder / LEDGER).symlink_to(folder / "kept.jsonl")
-    assert twinset("release", "study.toml", "-o", "more").returncode == 3
+    with pytest.raises(BudgetExhausted):
+        made(folder)
 
 
-def test_a_table_that_is_a_link_has_the_ledger_of_the_real_one(folder: Path, twinset) -> None:
+def test_a_table_that_is_a_link_has_the_ledger_of_the_real_one(folder: Path) -> None:
     (folder / "mine").mkdir()
     (folder / "mine" / "link.csv").symlink_to(folder / "patients.csv")
-    assert twinset("release", "study.toml", "-o", "twin", "--set", "data.path=mine/link.csv").returncode == 0
+    assert made(folder, 'data.path="mine/link.csv"')["ledger"] == "beside the table"
     assert (folder / LEDGER).exists()
-    assert certificate(folder)["ledger"] == "beside the table"
-    assert twinset("release", "study.toml", "-o", "more").returncode == 3
+    with pytest.raises(BudgetExhausted):
+        made(folder)
 
 
 def test_a_ledger_deleted_moved_or_set_back_is_no_fresh_budget(folder: Path, twinset) -> None:
-    first = twinset("release", "study.toml", "-o", "twin", "--set", "privacy.epsilon=0.5", "--set", "privacy.budget=1")
-    assert first.returncode == 0, first.stderr
+    made(folder, "privacy.epsilon=0.5", "privacy.budget=1")
     older = (folder / LEDGER).read_bytes()
-    assert twinset("release", "study.toml", "-o", "twin2", "--set", "privacy.epsilon=0.8").returncode == 0
+    made(folder, "privacy.epsilon=0.8")
     newest = (folder / LEDGER).read_bytes()
     (folder / LEDGER).write_bytes(older)
     refused(twinset("release", "study.toml", "-o", "more", "--set", "privacy.epsilon=0.8"), "older copy")
     refused(twinset("ledger", "verify", LEDGER), "older copy")
     shown = twinset("ledger", "show", LEDGER)
     assert (shown.returncode, "saw lines that this ledger no longer has" in shown.stdout) == (0, True)
-    assert json.loads(twinset("ledger", "show", LEDGER, "--json").stdout)["register"]["behind"] is True
     (folder / LEDGER).unlink()
     refused(twinset("release", "study.toml", "-o", "more"), "another ledger", "ledger forget")
     (folder / "moved.jsonl").write_bytes(newest)
-    moved = twinset("release", "study.toml", "-o", "more", "--set", "privacy.ledger=moved.jsonl")
-    assert moved.returncode == 3, "the ledger itself, wherever it is, is accepted, and it is spent"
+    with pytest.raises(BudgetExhausted):  # the ledger itself, wherever it is, is accepted, and it is spent
+        made(folder, 'privacy.ledger="moved.jsonl"')
 
 
 def test_a_ledger_given_up_by_order_is_told_by_every_later_certificate(folder: Path, twinset) -> None:
-    spent(twinset)
+    spent(folder)
     (folder / LEDGER).rename(folder / "old.jsonl")
     assert twinset("ledger", "forget", "patients.csv").returncode == 2, "a reason must be given"
     done = twinset("ledger", "forget", "patients.csv", "--why", "the board said so")
     assert (done.returncode, LEDGER in done.stdout) == (0, True)
     refused(twinset("ledger", "forget", "patients.csv", "--why", "again"), "knows no ledger")
-    assert twinset("release", "study.toml", "-o", "more").returncode == 0
-    assert any("given up 1 time(s) by order" in w for w in certificate(folder, "more")["warnings"])
-    shown = twinset("ledger", "show", LEDGER).stdout
-    assert "1 other ledger(s) of the same table" in shown
+    assert any("given up 1 time(s) by order" in w for w in made(folder)["warnings"])
+    assert json.loads(twinset("ledger", "show", LEDGER, "--json").stdout)["register"]["forgotten"] == 1
+    assert "1 other ledger(s) of the same table" in twinset("ledger", "show", LEDGER).stdout
     refused(twinset("ledger", "verify", "old.jsonl", "--table", "patients.csv"), "another ledger")
     assert "does not know this ledger" in twinset("ledger", "show", "old.jsonl").stdout
 
 
-def test_what_is_not_prevented_is_as_the_page_says(folder: Path, twinset, config: Path) -> None:
-    """A changed cell is another table; who deletes both the ledger and the register begins anew. Both leave a trace where the page says so."""
-    spent(twinset)
+def test_what_is_not_prevented_is_as_the_page_says(folder: Path, config: Path) -> None:
+    """A changed cell is another table; who deletes both the ledger and the register begins anew. The first leaves a trace, the second a date."""
+    spent(folder)
     (folder / LEDGER).rename(folder / "old.jsonl")
     rows = (folder / "patients.csv").read_text().splitlines(keepends=True)
     (folder / "patients.csv").write_text("".join(rows[:-1]))
-    assert twinset("release", "study.toml", "-o", "changed").returncode == 0
-    assert any("1 other ledger(s) were at this place before" in w for w in certificate(folder, "changed")["warnings"])
+    assert any("1 other ledger(s) were at this place before" in w for w in made(folder)["warnings"])
     (folder / LEDGER).unlink()
     (config / "register.jsonl").unlink()
-    assert twinset("release", "study.toml", "-o", "anew").returncode == 0
-    assert certificate(folder, "anew")["warnings"] == []
+    assert made(folder)["warnings"] == []
 
 
-def test_a_look_at_a_copy_without_a_budget_is_told(folder: Path, twinset) -> None:
-    text = (folder / "study.toml").read_text()
-    assert twinset("release", "study.toml", "-o", "twin", "--set", "privacy.epsilon=0.5", "--set", "privacy.budget=2").returncode == 0
+def test_a_look_at_a_copy_without_a_budget_is_told(folder: Path) -> None:
+    made(folder, "privacy.epsilon=0.5", "privacy.budget=2")
     (folder / "elsewhere").mkdir()
     shutil.copy(folder / "patients.csv", folder / "elsewhere" / "patients.csv")
+    text = (folder / "study.toml").read_text()
     (folder / "elsewhere" / "study.toml").write_text(text.partition("[privacy]")[0].replace('"mst"', '"independent"'))
-    assert twinset("release", "elsewhere/study.toml", "-o", "open").returncode == 0
-    assert twinset("release", "study.toml", "-o", "twin2").returncode == 0
-    assert any("1 time(s) without any privacy budget" in w for w in certificate(folder, "twin2")["warnings"])
+    release(load(folder / "elsewhere" / "study.toml"))
+    assert any("1 time(s) without any privacy budget" in w for w in made(folder)["warnings"])
 
 
-def test_without_a_register_the_certificate_says_so(folder: Path, twinset, config: Path) -> None:
+def test_without_a_register_the_certificate_says_so(folder: Path, config: Path) -> None:
     config.write_text("a file, where the folder should be")
-    assert twinset("release", "study.toml", "-o", "twin").returncode == 0
-    told = certificate(folder)
+    told = made(folder)
     assert told["register"] == {"kept": False, "since": None}
     assert any("no register could be kept" in w for w in told["warnings"])
-    assert twinset("release", "study.toml", "-o", "more").returncode == 3
+    with pytest.raises(BudgetExhausted):
+        made(folder)
 
 
 @pytest.mark.parametrize("command", ["sweep", "plan"])
@@ -194,7 +197,7 @@ def test_other_commands_refuse_a_second_ledger_too(folder: Path, twinset, comman
 
 
 def test_a_sweep_of_a_copy_is_refused_before_it_is_published(folder: Path, twinset) -> None:
-    spent(twinset)
+    spent(folder)
     shutil.copy(folder / "patients.csv", folder / "copy.csv")
     options = ("--epsilon", "0.1,0.2", "--repeats", "2", "-g", "mst", "-o", "swept", "--publish")
     refused(twinset("sweep", "study.toml", *options, "--set", "data.path=copy.csv", "--set", "privacy.budget=9"), "another ledger")

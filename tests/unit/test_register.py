@@ -431,3 +431,11 @@ def test_killed_at_any_moment_the_next_run_goes_on(path: Path, table: Path, conf
             break
     reached = ledger_file.read(path) if path.exists() else None
     assert reached is None or register.known(reached.hashes).behind is False
+
+
+def test_trials_keep_a_register_of_their_own(path: Path, table: Path, config: Path, tmp_path: Path) -> None:
+    with register.apart(tmp_path / "own"):
+        reserve(path, table)
+        assert standing(table, path).kept
+    assert not config.exists()
+    assert register.folder() == config

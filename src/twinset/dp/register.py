@@ -23,6 +23,7 @@ from twinset.errors import BadInput
 
 FORMAT = "twinset register 1"
 FILE = "register.jsonl"
+PLACE = "TWINSET_CONFIG"  # of the environment: the folder of the register
 Entry = Mapping[str, Any]
 
 
@@ -72,7 +73,7 @@ class _Open:
 
 def folder() -> Path | None:
     """The user's configuration folder: ``TWINSET_CONFIG``, else what the system says; ``None`` where there is no home."""
-    if stated := os.environ.get("TWINSET_CONFIG"):
+    if stated := os.environ.get(PLACE):
         return Path(stated)
     try:
         home = Path.home()
@@ -82,6 +83,20 @@ def folder() -> Path | None:
         return home / "Library" / "Application Support" / "twinset"
     stated = os.environ.get("XDG_CONFIG_HOME", "")
     return (Path(stated) if os.path.isabs(stated) else home / ".config") / "twinset"
+
+
+@contextmanager
+def apart(config: Path) -> Iterator[None]:
+    """Inside it this process and those it starts keep their register in ``config``: for trials on invented or public tables, which nobody need remember."""
+    before = os.environ.get(PLACE)
+    os.environ[PLACE] = str(config)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[PLACE]
+        else:
+            os.environ[PLACE] = before
 
 
 def check(table: Path, ledger: Path, hashes: Sequence[str]) -> None:
