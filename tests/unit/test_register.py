@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from twinset.dp import ledger_file, register
+from twinset.dp import ledger_file, register, register_file
 from twinset.dp.accountant import rho_of
 from twinset.dp.ledger import Allowance
 from twinset.dp.ledger_file import Budget
@@ -205,7 +205,7 @@ def test_two_copies_never_grow_alike(path: Path, table: Path, tmp_path: Path, mo
     reserve(path, table)
     fork = tmp_path / "fork.jsonl"
     shutil.copy(path, fork)
-    monkeypatch.setattr(register, "folder", lambda: None)
+    monkeypatch.setattr(register_file, "folder", lambda: None)
     monkeypatch.setattr(ledger_file, "_now", lambda: "2026-01-01T00:00:00+00:00")
     reserve(path, table)
     reserve(fork, table)
@@ -308,7 +308,7 @@ def test_where_none_can_be_kept_the_run_goes_on_and_it_is_told(path: Path, table
     elif how == "a folder in its place":
         (config / "register.jsonl").mkdir(parents=True)
     else:
-        monkeypatch.setattr(register, "folder", lambda: None)
+        monkeypatch.setattr(register_file, "folder", lambda: None)
     assert reserve(path, table) == 1
     assert standing(table, path) == register.Standing()
 
@@ -351,7 +351,7 @@ def test_where_it_is(monkeypatch: pytest.MonkeyPatch, variables: dict, platform:
     for name, value in {"HOME": "/h", **variables}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", platform)
-    assert register.folder() == Path(expected)
+    assert register_file.folder() == Path(expected)
 
 
 # several runs at once, and runs that are killed
@@ -434,8 +434,8 @@ def test_killed_at_any_moment_the_next_run_goes_on(path: Path, table: Path, conf
 
 
 def test_trials_keep_a_register_of_their_own(path: Path, table: Path, config: Path, tmp_path: Path) -> None:
-    with register.apart(tmp_path / "own"):
+    with register_file.apart(tmp_path / "own"):
         reserve(path, table)
         assert standing(table, path).kept
     assert not config.exists()
-    assert register.folder() == config
+    assert register_file.folder() == config

@@ -8,23 +8,15 @@ is kept by and for one user of one machine: whoever deletes it, or works elsewhe
 from __future__ import annotations
 
 import os
-import secrets
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from twinset.dp import chain
 from twinset.dp.marks import Marks, marks
+from twinset.dp.register_file import FILE, Entry, Register, begin, held, now
 from twinset.errors import BadInput
-
-FORMAT = "twinset register 1"
-FILE = "register.jsonl"
-PLACE = "TWINSET_CONFIG"  # of the environment: the folder of the register
-Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -57,55 +49,13 @@ class Known:
     behind: bool = False
 
 
-@dataclass(frozen=True, repr=False)
-class _Open:
-    """The register's file, locked, with its lines."""
-
-    file: int
-    text: bytes
-    entries: Sequence[Entry]
-    writable: bool
-
-    @property
-    def key(self) -> bytes:
-        return bytes.fromhex(self.entries[0]["key"])
-
-
-def folder() -> Path | None:
-    """The user's configuration folder: ``TWINSET_CONFIG``, else what the system says; ``None`` where there is no home."""
-    if stated := os.environ.get(PLACE):
-        return Path(stated)
-    try:
-        home = Path.home()
-    except RuntimeError:
-        return None
-    if sys.platform == "darwin":
-        return home / "Library" / "Application Support" / "twinset"
-    stated = os.environ.get("XDG_CONFIG_HOME", "")
-    return (Path(stated) if os.path.isabs(stated) else home / ".config") / "twinset"
-
-
-@contextmanager
-def apart(config: Path) -> Iterator[None]:
-    """Inside it this process and those it starts keep their register in ``config``: for trials on invented or public tables, which nobody need remember."""
-    before = os.environ.get(PLACE)
-    os.environ[PLACE] = str(config)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[PLACE]
-        else:
-            os.environ[PLACE] = before
-
-
 def check(table: Path, ledger: Path, hashes: Sequence[str]) -> None:
     """Raise BadInput where the register knows this table with another ledger, or this ledger with lines it no longer has.
 
     ``hashes``: of the ledger's lines in order; none where it is not begun. Nothing is written, nothing is begun.
     """
     _warm(table)
-    with _held() as book:
+    with held() as book:
         if book is not None:
             _check(book.entries, marks(table, book.key), ledger, hashes)
 
@@ -116,9 +66,9 @@ def note(table: Path, ledger: Path, hashes: Sequence[str]) -> None:
     To be called before a reservation is written and again after it, and before anything is looked at: of two ledgers, or of
     two copies of one, the second to come is refused. Where no register can be kept nothing happens: see :class:`Standing`.
     """
-    _begin()
+    begin()
     _warm(table)
-    with _held() as book:
+    with held() as book:
         if book is None:
             return
         mine = marks(table, book.key)
@@ -131,7 +81,7 @@ def note(table: Path, ledger: Path, hashes: Sequence[str]) -> None:
 def revealed(table: Path, *, why: str) -> bool:
     """Remember that a run saw the rows of this table outside any budget; only where the table is known. Whether it was."""
     _warm(table)
-    with _held() as book:
+    with held() as book:
         if book is None or not book.writable:
             return False
         mine = marks(table, book.key)
@@ -143,9 +93,9 @@ def revealed(table: Path, *, why: str) -> bool:
 
 def publish(table: Path, *, why: str) -> None:
     """Remember that this table is public, so that it may have many ledgers. For tables that ship with the package."""
-    _begin()
+    begin()
     _warm(table)
-    with _held() as book:
+    with held() as book:
         if book is not None and book.writable:
             mine = marks(table, book.key)
             if not _public(book.entries, mine):
@@ -158,7 +108,7 @@ def forget(table: Path, *, why: str) -> tuple[str, ...]:
     Raises BadInput where the register does not know the table, or cannot be written.
     """
     _warm(table)
-    with _held() as book:
+    with held() as book:
         if book is None or not book.writable:
             raise BadInput("there is no register here that could be written", where=FILE, hint="it is begun by the first private run of a user")
         mine = marks(table, book.key)
@@ -171,7 +121,7 @@ def forget(table: Path, *, why: str) -> tuple[str, ...]:
 
 def standing(table: Path, ledger: Path, hashes: Sequence[str]) -> Standing:
     """What a certificate must say of the register, after :func:`note`."""
-    with _held() as book:
+    with held() as book:
         if book is None:
             return Standing()
         mine, runs = marks(table, book.key), _remembered(book.entries)
@@ -188,7 +138,7 @@ def standing(table: Path, ledger: Path, hashes: Sequence[str]) -> Standing:
 
 def known(hashes: Sequence[str]) -> Known:
     """What the register says of a ledger alone."""
-    with _held() as book:
+    with held() as book:
         if book is None:
             return Known()
         runs = _remembered(book.entries)
@@ -205,7 +155,7 @@ def known(hashes: Sequence[str]) -> Known:
 
 def check_end(hashes: Sequence[str]) -> None:
     """Raise BadInput where the register saw lines that this ledger no longer has."""
-    with _held() as book:
+    with held() as book:
         if book is not None:
             _check_head(_remembered(book.entries), hashes)
 
@@ -263,88 +213,13 @@ def _count(entries: Sequence[Entry], mine: Marks, what: str) -> int:
     return sum(e["entry"] == what and mine.known(e) for e in entries[1:])
 
 
-def _append(book: _Open, mine: Marks, entry: Mapping[str, Any]) -> None:
-    chain.append(book.file, book.text, {**entry, **asdict(mine), "at": _now()})
-
-
-def _path() -> Path | None:
-    where = folder()
-    return None if where is None else where / FILE
-
-
-def _begin() -> None:
-    """The register, if there is none and one can be."""
-    path = _path()
-    if path is None or path.exists():
-        return
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        chain.create(path, {"entry": "register", "format": FORMAT, "key": secrets.token_hex(32), "at": _now()})
-    except (OSError, BadInput):
-        return
-
-
 def _warm(table: Path) -> None:
     """Read the table before the lock is taken, so that other runs need not wait."""
-    with _held() as book:
+    with held() as book:
         key = None if book is None else book.key
     if key is not None:
         marks(table, key)
 
 
-@contextmanager
-def _held() -> Iterator[_Open | None]:
-    """The register, held by this process alone; ``None`` where there is none or it cannot be opened. Raises BadInput where it was changed or cut."""
-    opened = _opened()
-    if opened is None:
-        yield None
-        return
-    file, path, writable = opened
-    try:
-        if not _locked(file):
-            yield None
-            return
-        text = chain.content(file)
-        yield _Open(file, text, _entries(text, path), writable)
-    finally:
-        os.close(file)  # and with it the lock
-
-
-def _locked(file: int) -> bool:
-    """Whether the lock could be had; some network drives have none."""
-    try:
-        chain.lock(file)
-    except OSError:
-        return False
-    return True
-
-
-def _opened() -> tuple[int, Path, bool] | None:
-    path = _path()
-    if path is None or not path.is_file():
-        return None
-    for flags, writable in ((os.O_RDWR | os.O_APPEND, True), (os.O_RDONLY, False)):
-        try:
-            return os.open(path, flags), path, writable
-        except OSError:
-            continue
-    return None
-
-
-def _entries(text: bytes, path: Path) -> Sequence[Entry]:
-    try:
-        found = chain.entries(text, path)
-        if found[0]["format"] != FORMAT or any(e["entry"] not in ("run", "reveal", "public", "forget") or not e["exact"] for e in found[1:]):
-            raise KeyError
-        bytes.fromhex(found[0]["key"])
-    except (BadInput, KeyError, ValueError, TypeError):
-        raise BadInput(
-            "the register of this user's ledgers is corrupted",
-            where=str(path),
-            hint="restore it from a backup, or put it away and let a new one begin: later certificates say since when it is kept",
-        ) from None
-    return found
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _append(book: Register, mine: Marks, entry: Mapping[str, Any]) -> None:
+    chain.append(book.file, book.text, {**entry, **asdict(mine), "at": now()})
