@@ -95,6 +95,13 @@ def test_other_cells_are_another_table(table: Path, how: str) -> None:
     assert after.exact != before.exact
 
 
+def test_lines_that_stand_there_twice_do_not_cancel(table: Path) -> None:
+    table.write_text("age\n31\n31\n")
+    before = marks(table, KEY)
+    table.write_text("age\n62\n62\n")
+    assert marks(table, KEY).lines != before.lines
+
+
 def test_fingerprints_depend_on_the_key_and_on_nothing_else(table: Path, tmp_path: Path) -> None:
     other = tmp_path / "elsewhere.txt"
     shutil.copy(table, other)
@@ -392,6 +399,21 @@ def race(pairs: list[tuple[Path, Path]]) -> list[int]:
 
 
 FIVE = int(rho_of(5.0, DELTA) / rho_of(1.0, DELTA))  # runs of epsilon = 1 that a budget of 5 holds
+
+
+def test_a_run_waits_for_the_register(path: Path, table: Path) -> None:
+    """While one process holds it, another reserves nothing. (A lock that is missing is seen if a second is enough for one reservation.)"""
+    reserve(path, table)
+    with register_file.held():
+        run = subprocess.Popen([sys.executable, "-c", RACER, str(path), str(table)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert run.stdin
+        assert run.stdout
+        run.stdout.readline()
+        run.stdin.write("go\n")
+        run.stdin.flush()
+        time.sleep(1.0)
+        assert len(ledger_file.read(path).runs) == 1
+    assert int(run.communicate(timeout=120)[0]) == FIVE - 1
 
 
 def test_of_several_first_ledgers_at_once_one_wins(table: Path, tmp_path: Path) -> None:

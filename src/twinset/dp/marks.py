@@ -29,8 +29,8 @@ class Marks:
     lines: str
 
     def known(self, entry: Mapping[str, Any]) -> bool:
-        """Whether an entry is of the same file, or of one with the same lines."""
-        return bool(self.exact == entry["exact"] or self.lines == entry["lines"])
+        """Whether an entry is of the same file, or of another one with the same lines."""
+        return bool(self.lines == entry["lines"])
 
 
 def marks(table: Path, key: bytes) -> Marks:
