@@ -1,0 +1,181 @@
+"""What of a private run is seen outside the custodian's folder: the decision, the terminal, the exit code. None of it may depend on one patient.
+
+The noise is replaced by fixed answers here, so that whatever still differs between two tables was not paid for.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from twinset.cli.app import app
+from twinset.dp import noise
+from twinset.pipeline import release
+from twinset.study import load
+
+STUDY = """
+[data]
+path = "patients.csv"
+separator = ","
+decimal = "."
+encoding = "utf-8"
+missing = []
+[generator]
+name = "{generator}"
+[columns.age]
+type = "integer"
+low = 18
+high = 95
+origin = "public"
+[columns.sex]
+type = "category"
+levels = ["female", "male"]
+origin = "public"
+[columns.creatinine]
+type = "number"
+low = 0.0
+high = 5.0
+decimals = 2
+origin = "public"
+[columns.event]
+type = "category"
+role = "event"
+levels = [0, 1]
+origin = "public"
+[[rules]]
+name = "adult"
+rule = "age >= 18"
+origin = "public"
+[privacy]
+epsilon = 5
+unit = "row"
+"""
+ODD = {"age": 95, "sex": "male", "creatinine": 5.0, "event": 1}
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path, people: pl.DataFrame) -> Write:
+    """Writes so many patients of the hospital (and odd ones) and a study of them into a folder of their own; gives the study file."""
+
+    def made(name: str, *, rows: int = 400, odd: int = 0, generator: str = "mst", more: str = "") -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        frame = people.select("age", "sex", "creatinine", "event").head(rows)
+        frame = pl.concat([frame, *[pl.DataFrame([ODD], schema=frame.schema)] * odd])
+        frame.write_csv(folder / "patients.csv")
+        (folder / "study.toml").write_text(STUDY.format(generator=generator) + more)
+        return folder / "study.toml"
+
+    return made
+
+
+@pytest.fixture
+def fixed(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Call it before each run: every noisy answer is then the same, whatever the rows are."""
+    n_asked = 0
+
+    def counts(exact: np.ndarray, *, sigma: float, keys: object = None) -> np.ndarray:
+        nonlocal n_asked
+        n_asked += 1
+        return np.random.default_rng(n_asked).integers(60, 90, np.shape(exact))
+
+    def place(scores: np.ndarray, *, sensitivity: int, epsilon: float) -> int:
+        nonlocal n_asked
+        n_asked += 1
+        return n_asked % len(scores)
+
+    def again() -> None:
+        nonlocal n_asked
+        n_asked = 0
+
+    monkeypatch.setattr(noise, "discrete_gaussian", counts)
+    monkeypatch.setattr(noise, "noisy_max", place)
+    return again
+
+
+def run(study: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of ``twinset release`` in the study's folder."""
+    monkeypatch.chdir(study.parent)
+    monkeypatch.setenv("COLUMNS", "100")
+    made = CliRunner().invoke(app, ["release", "study.toml", "-o", "twin", *options])
+    return made.exit_code, made.stdout, made.stderr
+
+
+OPTIONS = {"terminal": (), "json": ("--json",)}
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("generator", ["mst", "aim"])
+def test_two_neighbours_are_not_told_apart_outside_the_custodians_folder(
+    write: Write, fixed: Callable[[], None], monkeypatch: pytest.MonkeyPatch, generator: str, options: tuple[str, ...]
+) -> None:
+    """Catches every figure, reason, count or exit code on real rows: with the noise fixed, nothing else may differ."""
+    seen, files = [], []
+    for name, odd in (("without", 0), ("with", 1)):
+        fixed()
+        study = write(name, odd=odd, generator=generator)
+        seen.append(run(study, monkeypatch, *options))
+        folder = study.parent / "twin" / "release"
+        files.append({p.name: p.read_bytes() for p in folder.iterdir() if p.name not in ("certificate.json", "SHA256SUMS", "metadata.json")})
+    assert seen[0] == seen[1]
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize("decision", ["output", "audit"])
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_no_exact_count_leaves_the_custodians_folder(write: Write, monkeypatch: pytest.MonkeyPatch, decision: str, options: tuple[str, ...]) -> None:
+    """Nor in the lines of progress, nor in what the result says of itself. (Noise of sigma 5 hits an exact count by chance in 1 of 12: so it is asked for 77 rows.)"""
+    study = write("one", rows=397)
+    chosen = ("--set", f"policy.decision={decision}", "--n", "77")
+    _, out, err = run(study, monkeypatch, *options, *chosen)
+    steps: list[str] = []
+    study = write("two", rows=397)
+    made = release(load(study, overrides=[f"policy.decision={decision}", "release.n=77"]), progress=steps.append)
+    text = " ".join([out, err, *steps, repr(made), made._repr_html_()])
+    for exact in (made.page.n_train, made.page.n_holdout, 397):
+        assert not re.search(rf"(?<![\d.a-f]){exact}(?![\d.a-f])", text), exact
+    assert not any(f.name in text for f in made.results[0].findings)
+    assert "custodian" in text
+
+
+def test_the_tests_on_patients_do_not_decide(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A policy that no cohort can pass: before, it refused a release that had been paid for."""
+    strict = '[policy]\n[[policy.checks]]\nfinding = "membership.distance"\nwhere = "all patients"\nlimit = 0.01\nlabel = "recognising a patient"\n'
+    study = write("strict", more=strict)
+    code, out, err = run(study, monkeypatch)
+    twin = study.parent / "twin"
+    assert code == 0, out + err
+    assert (twin / "release").is_dir()
+    told = json.loads((twin / "release" / "certificate.json").read_text())
+    assert told["decided_by"] == "the certificate and the output"
+    assert not any("decision to release" in line for line in told["not_covered"])
+    kept = json.loads((twin / "custodian" / "verdict.json").read_text())
+    assert (kept["verdict"], kept["released"]) == ("pass", True)
+    assert kept["advice"]["verdict"] == "fail"
+    page = (twin / "custodian" / "report.html").read_text()
+    assert "would have refused" in page
+    assert page.index("No patient’s row was read for it") < page.index("would have refused")
+
+
+def test_the_tests_on_patients_can_be_made_to_decide_and_the_certificate_says_so(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    strict = '[policy]\ndecision = "audit"\n[[policy.checks]]\nfinding = "membership.distance"\nwhere = "all patients"\nlimit = 0.01\n'
+    study = write("strict", more=strict)
+    code, out, _ = run(study, monkeypatch, "--json")
+    assert code == 1
+    told = json.loads(out)
+    assert told["released"] is False
+    assert told["decided_by"] == "real rows"
+    assert "checks" not in told or isinstance(told["checks"], str)
+    assert not (study.parent / "twin" / "release").exists()
+    made = release(load(write("lenient", more='[policy]\ndecision = "audit"\nchecks = []\n')))
+    assert made.page.certificate
+    assert made.page.certificate["decided_by"] == "real rows"
+    assert any("decision to release" in line for line in made.page.certificate["not_covered"])
