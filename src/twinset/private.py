@@ -10,7 +10,7 @@ from typing import Any
 from twinset.audit.privacy.split import How, split
 from twinset.coding.history import bound_locally
 from twinset.core.cohort import Cohort
-from twinset.core.contracts import Generator, Model, Rule
+from twinset.core.contracts import FixedNoise, Generator, Model, Rule
 from twinset.core.schema import Schema
 from twinset.core.seeds import Rng
 from twinset.door import declared
@@ -21,6 +21,8 @@ from twinset.dp.tables import Table
 from twinset.dp.vault import Vault
 from twinset.errors import BadInput, collect
 from twinset.release.certificate import Spent, certificate
+from twinset.release.decide import forbid
+from twinset.release.gate import decider
 from twinset.release.terms import Privacy
 from twinset.rules.language import RowRule, parse
 from twinset.rules.ranges import schema_rules
@@ -47,7 +49,8 @@ class Claim:
 
 
 def demand(study: Study) -> Privacy | None:
-    """The terms of the run, or ``None`` where none is private. Raises BadInput with every reason why it cannot be honest."""
+    """The terms of the run, or ``None`` where none is private. Raises BadInput with every reason why it cannot be honest, PolicyRefused where epsilon is above the policy's."""
+    decider(study.policy, private=study.privacy is not None)
     if study.privacy is None:
         if study.generator.name in MEASURING:
             raise BadInput(
@@ -57,6 +60,7 @@ def demand(study: Study) -> Privacy | None:
             )
         return None
     _check_unit(study, study.privacy)
+    forbid(study.policy, study.privacy)
     mined = [r.name or f"R{i}" for i, r in enumerate(study.rules, start=1) if r.origin != "public"]
     if mined:
         raise BadInput(
@@ -160,7 +164,9 @@ def finish(claim: Claim) -> dict[str, Any]:
     standing = register.standing(table, claim.path, hashes)
     rules = tuple((r.name or f"R{i}", r.rule) for i, r in enumerate(claim.study.rules, start=1))
     schema, head, place = claim.study.schema_of_columns(), hashes[-1] if hashes else "", whereabouts.kind(table, claim.path)
-    return certificate(Spent(claim.privacy, claim.allowance, events, schema, rules, budget, head, reveals + standing.reveals, place, standing))
+    generator, by = claim.study.build_generator(), decider(claim.study.policy, private=True)
+    fixed = isinstance(generator, FixedNoise) and generator.noise_is_fixed
+    return certificate(Spent(claim.privacy, claim.allowance, events, schema, rules, budget, head, reveals + standing.reveals, place, standing, by, fixed))
 
 
 def open_ledger(study: Study, *, generator: str = "") -> Ledger:

@@ -137,6 +137,37 @@ class SizedModel(Protocol):
     def n_rows(self) -> int: ...
 
 
+@runtime_checkable
+class NoisyModel(Protocol):
+    """A model that knows how far noise moves its shares.
+
+    ``share_noise``: the standard deviation of the noise in the share of patients with one value of one column (a fraction, mean over columns), from
+    the noise that was asked for and the noisy total: nothing in it is exact. What drowns in it is of no use.
+    """
+
+    @property
+    def share_noise(self) -> float: ...
+
+
+@runtime_checkable
+class UnlistedModel(Protocol):
+    """A model of columns whose levels were found within the budget: by column, the (noisy) share of patients in levels that were not found."""
+
+    def unlisted(self) -> dict[str, float]: ...
+
+
+@runtime_checkable
+class FixedNoise(Protocol):
+    """A private generator that says whether it fixes the noise of every question, and their number, before it asks the first one.
+
+    ``noise_is_fixed``: true where both follow from its settings, the schema's declarations and the budget alone. Then privacy loss distributions may
+    be added up (``dp.accountant.pld_epsilon``); for a generator that chooses noise by what it was answered they may not.
+    """
+
+    @property
+    def noise_is_fixed(self) -> bool: ...
+
+
 class Generator(Protocol):
     """A frozen dataclass of settings, every one with a default.
 

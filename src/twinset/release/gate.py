@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from twinset.core.finding import Finding
+from twinset.errors import BadInput
 from twinset.release.policy import Check, Policy
 
 Outcome = Literal["pass", "fail", "inconclusive", "not measured"]
+Decider = Literal["real rows", "the certificate and the output"]
+ROWS: Decider = "real rows"
+OUTPUT: Decider = "the certificate and the output"
 
 
 @dataclass(frozen=True)
@@ -23,13 +27,14 @@ class Judged:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The decision. ``released``: whether the data may leave under this policy."""
+    """The decision. ``released``: whether the data may leave under this policy; ``decided_by``: what was looked at for it."""
 
     verdict: Literal["pass", "fail", "inconclusive"]
     released: bool
     reasons: tuple[str, ...]
     settles: tuple[str, ...]
     judged: tuple[Judged, ...]
+    decided_by: Decider = ROWS
 
     def to_dict(self, *, coarse: bool = False) -> dict[str, Any]:
         """JSON-ready. ``coarse``: outcomes only, no figure: what may travel with a release."""
@@ -37,8 +42,21 @@ class Verdict:
             {"check": j.check.label or j.check.key, "outcome": j.outcome} | ({} if coarse else {"finding": j.check.key, "reason": j.reason})
             for j in self.judged
         ]
-        head: dict[str, Any] = {"verdict": self.verdict, "released": self.released}
+        head: dict[str, Any] = {"verdict": self.verdict, "released": self.released, "decided_by": self.decided_by}
         return head | {"checks": checks} if coarse else head | {"reasons": list(self.reasons), "settles": list(self.settles), "checks": checks}
+
+
+def decider(policy: Policy, *, private: bool) -> Decider:
+    """What decides under this policy. Raises BadInput where the output is to decide and no certificate speaks for it."""
+    if policy.decision is None:
+        return OUTPUT if private else ROWS
+    if policy.decision == "output" and not private:
+        raise BadInput(
+            "without a section [privacy] nothing but tests on patients' rows speaks for a release",
+            where="policy.decision",
+            hint='remove it, or set it to "audit"',
+        )
+    return OUTPUT if policy.decision == "output" else ROWS
 
 
 def judge(findings: Sequence[Finding], rules: Sequence[Finding], policy: Policy) -> Verdict:
@@ -58,7 +76,7 @@ def judge(findings: Sequence[Finding], rules: Sequence[Finding], policy: Policy)
         verdict = "pass"
     released = verdict == "pass" or (verdict == "inconclusive" and policy.inconclusive == "release" and "not measured" not in outcomes)
     reasons = [j.reason for wanted in ("fail", "not measured", "inconclusive") for j in judged if j.outcome == wanted]
-    reasons = [f"rule {f.where} is broken in the output" for f in broken] + reasons
+    reasons = list(dict.fromkeys(f"rule {f.where} is broken in the output" for f in broken)) + reasons
     if not reasons:
         reasons = [f"all {len(judged)} checks of the policy pass, and no rule is broken"]
     return Verdict(verdict, released, tuple(reasons), _settles(judged), judged)

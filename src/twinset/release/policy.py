@@ -38,8 +38,27 @@ DEFAULT_CHECKS = (
 )
 
 
+class Limits(BaseModel):
+    """What a private release has to show on its output and its certificate, which nobody's row is read for again. The section ``[policy.output]``.
+
+    These are about use, not about privacy: epsilon protects the patients whatever they say.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    noise: float | None = Field(0.2, gt=0, description="the most that noise may move the share of patients with one value (one standard deviation)")
+    blank: int = Field(0, ge=0, description="so many columns may come out without any value")
+    unlisted: float | None = Field(None, ge=0, le=1, description="the largest share of a column in levels that were not found; default: told, not judged")
+    epsilon: float | None = Field(None, gt=0, description="the largest epsilon of a release; a study that asks for more is refused before anything is spent")
+    warnings: Literal["tell", "refuse"] = Field("tell", description="what the certificate's own warnings do")
+
+
 class Policy(BaseModel):
     """Name, checks, and what to do where a check cannot decide.
+
+    ``decision``: what decides whether a folder ``release`` is written. "audit": ``checks``, on patients' rows. "output": the limits in ``output``, on the
+    certificate and the synthetic rows alone; ``checks`` are advice to the custodian then. Default: "output" where a section [privacy] promises anything, since
+    whether a folder appears is seen by everybody and no budget pays for it; else "audit".
 
     ``power``: the widest half-interval of a ``must`` check that still counts as measured; beyond it, or where a check was
     not measured at all (no hold-out), the release is refused: a test too weak to see anything clears nobody.
@@ -52,3 +71,5 @@ class Policy(BaseModel):
     checks: tuple[Check, ...] = DEFAULT_CHECKS
     power: float = Field(0.15, gt=0)
     inconclusive: Literal["release", "refuse"] = "release"
+    decision: Literal["audit", "output"] | None = None
+    output: Limits = Limits()

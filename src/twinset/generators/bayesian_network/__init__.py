@@ -57,6 +57,11 @@ class BayesianNetwork:
     def __post_init__(self) -> None:
         check(self, shares=("domain_share", "one_way_share"))
 
+    @property
+    def noise_is_fixed(self) -> bool:
+        """Further parents are chosen round by round, with noise that depends on what earlier rounds showed; without them all is known beforehand."""
+        return self.further_share == 0
+
     def fit(self, source: Source, rng: Rng) -> Model:
         if source.private:
             return fit_marginals(

@@ -107,6 +107,11 @@ class MST:
     def __post_init__(self) -> None:
         check(self, shares=("domain_share", "one_way_share"))
 
+    @property
+    def noise_is_fixed(self) -> bool:
+        """One-way counts, then d - 1 selections and d - 1 pairs, each at a share of the budget that is known beforehand."""
+        return True
+
     def fit(self, source: Source, rng: Rng) -> MarginalsModel:
         return fit_marginals(self, source, mst)
 
@@ -131,6 +136,11 @@ class MarginalsModel:
 
     def sample(self, n: int, rng: Rng) -> Cohort:
         return rows(draw(self.tree, n, rng), self.domain, self.schema, self.dtypes, rng)
+
+    @property
+    def share_noise(self) -> float:
+        """The noise of the one-way counts over the noisy total; see the contract."""
+        return sum(sigma for names, sigma in self.measured if len(names) == 1) / len(self.domain) / max(self.tree.total, 1.0)
 
     def __repr__(self) -> str:
         return f"MarginalsModel({len(self.domain)} columns, {len(self.measured)} measurements, {len(self.tree.belief):,} cells)"

@@ -1,0 +1,150 @@
+"""Whether a private release may leave, from its certificate and the synthetic rows alone: nothing here reads a patient's row.
+
+Whether a folder appears is seen by everybody. Decided on patients' rows it would tell about them, unbilled; what is decided
+here is a function of answers that were paid for and of the study, and so costs nothing more (post-processing).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from twinset.core.cohort import Cohort
+from twinset.core.finding import Finding
+from twinset.core.schema import Column
+from twinset.errors import PolicyRefused
+from twinset.release.gate import OUTPUT, Judged, Outcome, Verdict
+from twinset.release.policy import Check, Policy
+from twinset.release.terms import Privacy
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the synthetic rows and the model say of themselves.
+
+    Attributes:
+        rules: ``rules.broken`` of every copy.
+        blank: columns that hold no value in some copy.
+        single: columns that hold one value only in some copy, where more are declared.
+        noise: the standard deviation of the noise in the share of patients with one value (a fraction); ``None`` where the model cannot say.
+        unlisted: of each column with levels that were not found, the share of patients in them.
+    """
+
+    rules: tuple[Finding, ...] = ()
+    blank: tuple[str, ...] = ()
+    single: tuple[str, ...] = ()
+    noise: float | None = None
+    unlisted: Mapping[str, float] | None = None
+
+
+def look(copies: Sequence[Cohort], rules: Sequence[Finding], *, noise: float | None, unlisted: Mapping[str, float]) -> Output:
+    """What can be seen on the copies, ``rules`` being the findings of the rules on all of them."""
+    values = {c.name: min(copy[c.name].drop_nulls().n_unique() for copy in copies) for c in copies[0].schema}
+    several = {c.name for c in copies[0].schema if _several(c)}
+    blank = tuple(name for name, n in values.items() if n == 0)
+    return Output(tuple(rules), blank, tuple(name for name, n in values.items() if n == 1 and name in several), noise, dict(unlisted))
+
+
+def forbid(policy: Policy, privacy: Privacy) -> None:
+    """Raise PolicyRefused where the epsilon that is asked for is above the policy's: before anything is spent."""
+    most = policy.output.epsilon
+    if most is not None and privacy.epsilon > most:
+        raise PolicyRefused(
+            [f"epsilon = {privacy.epsilon:g} is asked for, and the policy allows {most:g}"],
+            where="privacy.epsilon",
+            hint="ask for less; nothing was spent",
+        )
+
+
+def decide(certificate: Mapping[str, Any], output: Output, policy: Policy) -> Verdict:
+    """The verdict. It is never inconclusive: everything it looks at is known exactly.
+
+    A limit that is broken refuses; one that cannot be told (a model that does not know its noise) does not, since the promise holds either way.
+    """
+    limits = policy.output
+    judged = [_rules(output.rules), _blank(output.blank, limits.blank)]
+    if limits.noise is not None:
+        judged.append(_noise(output.noise, limits.noise))
+    if limits.unlisted is not None:
+        judged.append(_unlisted(output.unlisted or {}, limits.unlisted))
+    if limits.epsilon is not None:
+        outcome: Outcome = "pass" if certificate["epsilon"] <= limits.epsilon else "fail"
+        judged.append(_judged("epsilon", limits.epsilon, outcome, f"epsilon: {certificate['epsilon']:g}, the policy allows {limits.epsilon:g}"))
+    if limits.warnings == "refuse":
+        judged += [_judged("warnings", 0, "fail", f"the certificate warns: {warning}") for warning in certificate["warnings"]]
+    failed = [j.reason for j in judged if j.outcome == "fail"]
+    verdict: Literal["pass", "fail"] = "fail" if failed else "pass"
+    passed = f"all {len(judged)} limits on the certificate and the synthetic rows are kept"
+    told = [f"{len(output.single)} column(s) hold one value only: {_names(output.single)}"] if output.single else []
+    return Verdict(verdict, not failed, (*(failed or [passed]), *told), _settles(judged), tuple(judged), OUTPUT)
+
+
+def _rules(rules: Sequence[Finding]) -> Judged:
+    broken = list(dict.fromkeys(f.where for f in rules if f.measured and f.value > 0))
+    n = len({f.where for f in rules})
+    reason = f"public rules broken in the synthetic rows: {_names(broken)}" if broken else f"public rules: {'none of ' + str(n) + ' is broken' if n else 'none'}"
+    return _judged("rules", 0, "fail" if broken else "pass", reason)
+
+
+def _blank(names: Sequence[str], limit: int) -> Judged:
+    outcome: Outcome = "fail" if len(names) > limit else "pass"
+    found = f"{len(names)}: {_names(names)}" if names else "none"
+    return _judged("blank columns", limit, outcome, f"columns without any value: {found}; the policy allows {limit or 'none'}")
+
+
+def _noise(noise: float | None, limit: float) -> Judged:
+    label = "noise in the share of patients with one value"
+    if noise is None:
+        return _judged("noise", limit, "not measured", f"{label}: not known to this generator's model")
+    outcome: Outcome = "pass" if noise <= limit else "fail"
+    return _judged("noise", limit, outcome, f"{label}: {points(noise)}, the policy allows {points(limit)}")
+
+
+def _unlisted(shares: Mapping[str, float], limit: float) -> Judged:
+    name, worst = max(shares.items(), key=lambda pair: pair[1], default=("", 0.0))
+    outcome: Outcome = "pass" if worst <= limit else "fail"
+    where = f" in `{name}`" if name else ""
+    return _judged("unlisted", limit, outcome, f"patients in levels that were not found: at most {100 * worst:.0f} %{where}, the policy allows {100 * limit:.0f} %")
+
+
+def points(share: float) -> str:
+    """A standard deviation of a share, in percentage points.
+
+    >>> points(0.0213), points(4.0)
+    ('± 2.1 percentage points', 'more than ± 100 percentage points')
+    """
+    if not share < 1:
+        return "more than ± 100 percentage points"
+    return f"± {100 * share:.1f} percentage points" if share < 0.1 else f"± {100 * share:.0f} percentage points"
+
+
+def _judged(name: str, limit: float, outcome: Outcome, reason: str) -> Judged:
+    return Judged(Check(finding=f"output.{name}", limit=limit, label=reason.partition(":")[0]), outcome, reason)
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return ", ".join(f"`{n}`" for n in names[:8]) + more
+
+
+def _several(column: Column) -> bool:
+    """Whether the declaration has room for more than one value."""
+    if column.numeric:
+        return column.low is None or column.high is None or not math.isclose(column.low, column.high)
+    return len(column.levels) != 1
+
+
+def _settles(judged: Sequence[Judged]) -> tuple[str, ...]:
+    failed = {j.check.finding for j in judged if j.outcome == "fail"}
+    out = []
+    if "output.noise" in failed:
+        out.append("a larger epsilon, more patients, or fewer columns: what the noise drowns is of no use to anybody")
+    if "output.blank columns" in failed:
+        out.append("a column without values is usually one that could not be read as declared (decimal sign, order of dates, missing texts): see how it was read")
+    if "output.rules" in failed:
+        out.append("a rule that the generator cannot keep: make it weaker, or give its columns more of the budget")
+    if failed:
+        out.append("nothing of this is about privacy: what was made is as private as a release, and lies in `custodian/refused` for you to judge")
+    return tuple(out)
