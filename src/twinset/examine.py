@@ -11,8 +11,9 @@ from twinset.core.contracts import AuditResult, Trial
 from twinset.core.schema import Schema
 from twinset.dp.ledger import Ledger
 from twinset.errors import SchemaMismatch, collect
+from twinset.facts import Facts, make_page
 from twinset.io.infer import infer_schema
-from twinset.pipeline import Facts, declared_rules, make_page
+from twinset.pipeline import declared_rules
 from twinset.release.gate import Verdict, judge
 from twinset.report.page import Page
 from twinset.rules.check import check

@@ -5,34 +5,29 @@ table ─► split ─► vault ─► generator ─► model ─► copies ─�
 
 from __future__ import annotations
 
-import hashlib
-import json
-import platform
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twinset.audit.privacy.split import split
 from twinset.audit.run import run
 from twinset.coding.history import bound
 from twinset.core.cohort import Cohort
-from twinset.core.contracts import AuditResult, IntArray, Model, PairedModel, Rule, SizedModel, Trial
+from twinset.core.contracts import AuditResult, IntArray, Model, NoisyModel, PairedModel, Rule, SizedModel, Trial, UnlistedModel
 from twinset.core.finding import Finding
 from twinset.core.schema import Schema
 from twinset.core.seeds import stream
 from twinset.door import Reading, in_place
 from twinset.door import read as read_private
-from twinset.dp.ledger import Ledger
 from twinset.dp.tables import Table
 from twinset.dp.vault import Vault
 from twinset.errors import BadInput
+from twinset.facts import Facts, make_page, release_text, study_text
 from twinset.private import begin, demand, finish, halves, open_ledger, public_rules
+from twinset.release.decide import Output, decide, look
 from twinset.release.folder import Made
-from twinset.release.gate import Verdict, judge
+from twinset.release.gate import OUTPUT, Verdict, judge
 from twinset.release.terms import Privacy
-from twinset.report.page import Page
 from twinset.rules.check import check
 from twinset.rules.enforce import enforce
 from twinset.rules.language import learn, parse
@@ -41,7 +36,6 @@ from twinset.study import Study
 from twinset.table import read_cohort
 
 Progress = Callable[[str], None]
-LIBRARIES = ("twinset", "numpy", "polars", "scikit-learn", "numba", "lifelines")
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,7 +52,8 @@ def release(study: Study, *, progress: Progress | None = None) -> Made:
 
     Deterministic: the same study, table and library versions give the same result, on any number of workers. Under a
     section ``[privacy]`` the noise comes from the operating system and never repeats; what is left of the budget is written
-    to the ledger file, before the first look and after the last.
+    to the ledger file, before the first look and after the last. Whether it is released is then decided before the audit begins,
+    and nothing that the audit finds or raises can change it (unless ``policy.decision`` says so).
     Raises the BadInput family for a table or study that cannot be used, BudgetExhausted where the ledger refuses. A refusal
     by the policy is a result, not an error.
     """
@@ -72,44 +67,64 @@ def release(study: Study, *, progress: Progress | None = None) -> Made:
     generator = study.build_generator()
     claim = begin(study, terms, train, rules, rows=rows) if terms else None
     vault = claim.vault if claim else Vault(train, open_ledger(study))
-    say(f"fitting {study.generator.name} to {len(train):,} rows")
+    say(f"fitting {study.generator.name}" if claim else f"fitting {study.generator.name} to {len(train):,} rows")
     model = generator.fit(vault, stream(study.seed, "fit"))
     proof = finish(claim) if claim else None
-    kept = saved(model) if claim else None
     n = study.release.n or _size(model, train, private=claim is not None)
-    copies, results = [], []
-    for number in range(1, study.release.copies + 1):
-        which = f", copy {number} of {study.release.copies}" if study.release.copies > 1 else ""
-        say(f"drawing {n:,} synthetic rows{which}")
-        copies.append(draw(model, n, rules, seed=study.seed, number=number))
-        trial = Trial(
-            by_patient(train),
-            copies[-1].cohort,
-            by_patient(holdout),
-            link=copies[-1].link,
-            endpoints=endpoints,
-            rules=rules,
-            notes=imposed(generator, train.schema),
-        )
-        results.append(run(trial, seed=study.audit.seed, progress=say))
+    copies = _copies(study, model, n, rules, say)
+    output_rules = [check(rules, c.cohort, what="the synthetic cohort") for c in copies]
+    output = _look(model, copies, output_rules)
+    verdict = decide(proof, output, study.policy) if proof and proof["decided_by"] == OUTPUT else None
+    trial = Trial(by_patient(train), copies[0].cohort, by_patient(holdout), endpoints=endpoints, rules=rules, notes=imposed(generator, train.schema))
+    trials = [replace(trial, synthetic=c.cohort, link=c.link) for c in copies]
+    results = [run(t, seed=study.audit.seed, progress=say, advice=verdict is not None) for t in trials]
     say("judging")
-    findings = [f for result in results for f in result.findings]
-    output_rules = check(rules, copies[0].cohort, what="the synthetic cohort")
-    verdict = judge(findings, output_rules, study.policy)
+    tested = judge([f for r in results for f in r.findings], [f for found in output_rules for f in found], study.policy)
     facts = Facts(
         n_train=len(train),
         n_holdout=len(holdout),
         n_synthetic=len(copies[0].cohort),
-        rules=output_rules,
+        rules=output_rules[0],
         source_rules=check(rules, train.synthesised, what="the source"),
         n_redrawn=sum(c.n_redrawn for c in copies),
         ledger=vault.ledger,
         certificate=proof,
         reading=reading,
+        tested=tested if verdict else None,
+        unlisted=output.unlisted,
     )
-    page = make_page(study, results[0], verdict, facts)
+    return _made(study, copies, results, verdict or tested, facts, saved(model) if claim else None)
+
+
+def _copies(study: Study, model: Model, n: int, rules: Sequence[Rule], say: Progress) -> list[Copy]:
+    """All copies that the study asks for, before any is looked at."""
+    copies = []
+    for number in range(1, study.release.copies + 1):
+        which = f", copy {number} of {study.release.copies}" if study.release.copies > 1 else ""
+        say(f"drawing {n:,} synthetic rows{which}")
+        copies.append(draw(model, n, rules, seed=study.seed, number=number))
+    return copies
+
+
+def _look(model: Model, copies: Sequence[Copy], rules: Sequence[Sequence[Finding]]) -> Output:
+    """What the model and its copies say of themselves: nothing of it was read from the rows."""
+    noise = model.share_noise if isinstance(model, NoisyModel) else None
+    unlisted = model.unlisted() if isinstance(model, UnlistedModel) else {}
+    return look([c.cohort for c in copies], [f for found in rules for f in found], noise=noise, unlisted=unlisted)
+
+
+def _made(study: Study, copies: Sequence[Copy], results: Sequence[AuditResult], verdict: Verdict, facts: Facts, kept: dict[str, Any] | None) -> Made:
     return Made(
-        study_text(study), page, verdict, tuple(c.cohort for c in copies), tuple(results), release_text(study), study.release.format, study.release.label, kept
+        study=study_text(study),
+        page=make_page(study, results[0], verdict, facts),
+        verdict=verdict,
+        copies=tuple(c.cohort for c in copies),
+        results=tuple(results),
+        public_study=release_text(study),
+        format=study.release.format,
+        label=study.release.label,
+        model=kept,
+        tested=facts.tested,
     )
 
 
@@ -184,94 +199,6 @@ def imposed(generator: object, schema: Schema) -> dict[str, str]:
     return {"strata": ", ".join(strata)} if strata else {}
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What the page states besides the audit."""
-
-    n_train: int
-    n_holdout: int
-    n_synthetic: int
-    rules: tuple[Finding, ...]  # on the synthetic cohort
-    source_rules: tuple[Finding, ...]
-    n_redrawn: int
-    ledger: Ledger
-    certificate: Mapping[str, Any] | None = None
-    reading: Reading | None = None  # of a private run: what could not be read as declared
-
-
-def make_page(study: Study, result: AuditResult, verdict: Verdict, facts: Facts) -> Page:
-    """The report's content, without markup."""
-    return Page(
-        title=study.name,
-        generator=study.generator.name,
-        settings={k: json.dumps(v) for k, v in (study.generator.model_extra or {}).items()},
-        n_train=facts.n_train,
-        n_holdout=facts.n_holdout,
-        n_synthetic=facts.n_synthetic,
-        copies=study.release.copies,
-        policy=study.policy.name,
-        audience=study.audience,
-        verdict=verdict.verdict,
-        reasons=verdict.reasons,
-        settles=verdict.settles,
-        result=result,
-        limits={c.key: c.limit for c in study.policy.checks},
-        rules=facts.rules,
-        source_rules=facts.source_rules,
-        n_redrawn=facts.n_redrawn,
-        ledger=facts.ledger.to_dict(),
-        provenance=provenance(study),
-        columns=tuple((c.name, c.kind, c.role) for c in study.schema_of_columns()),
-        released=verdict.released,
-        certificate=facts.certificate,
-        rule_texts={r.name or f"R{i}": r.rule for i, r in enumerate(study.rules, start=1)},
-    )
-
-
-def provenance(study: Study) -> dict[str, str]:
-    """What it takes to make the same bytes again: versions, seeds, hashes. No clock, no path, no machine name."""
-    return {
-        "study": hashlib.sha256(study_text(study).encode()).hexdigest(),
-        "table": file_hash(study.table) if study.table.is_file() else "not a file",
-        "seed": str(study.seed),
-        "hold-out seed": str(study.holdout.seed),
-        "audit seed": str(study.audit.seed),
-        "python": platform.python_version(),
-        **{name: version(name) for name in LIBRARIES},
-    }
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def study_text(study: Study) -> str:
-    """The resolved study, defaults and overrides included, as canonical JSON."""
-    return json.dumps(study.model_dump(mode="json", by_alias=True), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def release_text(study: Study) -> str:
-    """The study as the recipient may read it: no bounds, levels, codes or rules that were read from the rows, no path, no seed."""
-    data: dict[str, Any] = study.model_dump(mode="json", by_alias=True)
-    for column in data["columns"].values():
-        if column["origin"] == "private":
-            column.update(low=None, high=None, levels=[], missing_codes=[])
-            if study.privacy is not None:
-                column["decimals"] = None
-    for section in (data, data["holdout"], data["audit"]):
-        del section["seed"]  # whoever knows a seed and a fitted model can run it again
-    data["data"] = {"unit": study.data.unit}
-    if study.privacy is not None:
-        del data["privacy"]["ledger"]
-    data["rules"] = [{"name": r.name, "rule": r.rule if r.origin == "public" else ""} for r in study.rules]
-    data["endpoints"] = [{k: v for k, v in e.items() if k in ("kind", "name", "time", "event", "arm")} for e in data["endpoints"]]
-    return json.dumps(_pruned(data), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def _pruned(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: _pruned(v) if isinstance(v, Mapping) else v for k, v in data.items() if v not in (None, [], "")}
 
 
 def _silent(_: str) -> None:

@@ -28,7 +28,7 @@ FLOORS = (
     ("study", "checks"),
     ("door",),
     ("table",),
-    ("private",),
+    ("private", "facts"),
     ("draft", "pipeline"),
     ("asking", "examine", "inference", "planning", "sweeping"),
     ("api", "demo"),

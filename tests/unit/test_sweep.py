@@ -159,7 +159,7 @@ class TestFolder:
 class TestPoint:
     def test_a_point_spends_what_a_release_at_its_epsilon_may(self, folder: Path) -> None:
         from twinset.dp.accountant import rho_of
-        from twinset.pipeline import study_text
+        from twinset.facts import study_text
 
         small = study_in(folder)
         made = finish(Task(Job("mst", 5.0, 1), study_text(small), folder, folder / "point.json"))
@@ -169,7 +169,7 @@ class TestPoint:
         assert (folder / "point.started").exists()
 
     def test_without_an_epsilon_nothing_is_promised(self, folder: Path) -> None:
-        from twinset.pipeline import study_text
+        from twinset.facts import study_text
 
         made = finish(Task(Job("independent", None, 1), study_text(study_in(folder)), folder, folder / "point.json"))
         assert made["rho"] is None

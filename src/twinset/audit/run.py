@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
@@ -12,9 +14,9 @@ from twinset.audit.fidelity import FIDELITY
 from twinset.audit.privacy import PRIVACY
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import AuditResult, Metric, Trial
-from twinset.core.finding import Finding
-from twinset.core.seeds import stream
-from twinset.errors import BadInput, SchemaMismatch, collect
+from twinset.core.finding import Finding, not_measured
+from twinset.core.seeds import Rng, stream
+from twinset.errors import BadInput, SchemaMismatch, TwinsetError, collect
 
 Progress = Callable[[str], None]
 TITLES = {
@@ -26,50 +28,80 @@ TITLES = {
 }
 
 
-def run(trial: Trial, *, seed: int, progress: Progress | None = None) -> AuditResult:
+CRASHES = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError),
+    *(TwinsetError, pl.exceptions.PolarsError, pl.exceptions.PanicException),
+)  # what a test can raise on rows that nobody foresaw
+
+
+@dataclass(frozen=True)
+class Step:
+    """One part of the audit: what to say before it, what its findings are called, how to run it."""
+
+    label: str
+    name: str
+    measure: Callable[[], Agreement]
+
+
+def run(trial: Trial, *, seed: int, progress: Progress | None = None, advice: bool = False) -> AuditResult:
     """Everything that can be measured on a trial, and why the rest cannot: rules, fidelity, endpoints, privacy, attacks.
 
     The same seed gives the same findings: each step has a random stream of its own name. ``progress`` is called with a plain label before each step.
-    Raises SchemaMismatch where the synthetic (or hold-out) table lacks a column or holds another kind of value in it, BadInput where a table is empty.
+    ``advice``: nothing may depend on this audit, not even by an exception: a test that fails on these rows is a finding that was not measured.
+    Raises (unless ``advice``) SchemaMismatch where the synthetic (or hold-out) table lacks a column or holds another kind of value in it, BadInput where a table is empty.
     """
-    trial = _checked(trial)
     say = progress or _silent
-    findings: list[Finding] = []
-    agreements: list[Agreement] = []
-    findings += _rules(trial, say)
+    try:
+        trial = _checked(trial)
+    except CRASHES as problem:
+        if not advice:
+            raise
+        return AuditResult((_failed("audit", "the whole audit", problem),))
+    made = []
+    for step in _steps(trial, seed):
+        say(step.label)
+        try:
+            made.append(step.measure())
+        except CRASHES as problem:
+            if not advice:
+                raise
+            made.append(Agreement((_failed(step.name, step.label, problem),)))
+    return AuditResult(tuple(f for a in made for f in a.findings), tuple(c for a in made for c in a.comparisons), tuple(c for a in made for c in a.curves))
+
+
+def _failed(name: str, label: str, problem: BaseException) -> Finding:
+    """The message of our own errors holds no value; that of others may, and is withheld."""
+    why = Exception.__str__(problem).partition("\n")[0] if isinstance(problem, TwinsetError) else f"the test failed on these rows ({type(problem).__name__})"
+    return not_measured(name, why, label=label)
+
+
+def _steps(trial: Trial, seed: int) -> Iterator[Step]:
+    """The parts in their fixed order."""
+    if trial.rules:
+        yield Step("rules", "rules.broken", partial(_rules, trial))
     for name in FIDELITY:
-        say(TITLES.get(name, name))
-        metric: Metric = FIDELITY[name]()
-        findings += metric.measure(trial, stream(seed, "fidelity", name))
+        yield Step(TITLES.get(name, name), f"fidelity.{name}", partial(_metric, FIDELITY[name], trial, stream(seed, "fidelity", name)))
     for endpoint in trial.endpoints:
-        say(f"endpoint {endpoint.name}")
-        agreements.append(agreement(endpoint, trial, stream(seed, "endpoint", endpoint.name)))
-        findings += agreements[-1].findings
-    findings += _privacy(trial, seed, say)
-    comparisons = tuple(c for a in agreements for c in a.comparisons)
-    return AuditResult(tuple(findings), comparisons, tuple(c for a in agreements for c in a.curves))
+        yield Step(f"endpoint {endpoint.name}", f"endpoint.{endpoint.name}", partial(agreement, endpoint, trial, stream(seed, "endpoint", endpoint.name)))
+    for name in PRIVACY:
+        yield Step(f"privacy: {name.replace('_', ' ')}", f"privacy.{name}", partial(_metric, PRIVACY[name], trial, stream(seed, "privacy", name)))
+    yield Step("attacks", "membership", partial(_attacks, trial, stream(seed, "arena")))
 
 
-def _rules(trial: Trial, say: Progress) -> Sequence[Finding]:
+def _rules(trial: Trial) -> Agreement:
     from twinset.rules.check import check
 
-    if not trial.rules:
-        return ()
-    say("rules")
-    return check(trial.rules, trial.synthetic, what="synthetic")
+    return Agreement(check(trial.rules, trial.synthetic, what="synthetic"))
 
 
-def _privacy(trial: Trial, seed: int, say: Progress) -> list[Finding]:
+def _metric(metric: Callable[[], Metric], trial: Trial, rng: Rng) -> Agreement:
+    return Agreement(tuple(metric().measure(trial, rng)))
+
+
+def _attacks(trial: Trial, rng: Rng) -> Agreement:
     from twinset.audit.privacy.arena import measure as arena
 
-    findings: list[Finding] = []
-    for name in PRIVACY:
-        say(f"privacy: {name.replace('_', ' ')}")
-        metric: Metric = PRIVACY[name]()
-        findings += metric.measure(trial, stream(seed, "privacy", name))
-    say("attacks")
-    findings += arena(trial, stream(seed, "arena"))
-    return findings
+    return Agreement(tuple(arena(trial, rng)))
 
 
 def _silent(label: str) -> None:

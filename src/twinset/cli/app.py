@@ -145,7 +145,7 @@ def compare(
     from twinset.cli.show import progress
     from twinset.io.place import new_folder
     from twinset.pipeline import release as make
-    from twinset.release.folder import write_compare
+    from twinset.release.folder import told, write_compare
     from twinset.study import load
 
     _free(out, overwrite)
@@ -158,9 +158,10 @@ def compare(
     with new_folder(out, overwrite=overwrite) as temporary:
         write_compare(made, temporary / "custodian")
     if as_json:
-        print(json.dumps([{"generator": m.page.generator, **m.verdict.to_dict()} for m in made], indent=2, ensure_ascii=False))
+        seen = [told(m) if m.page.certificate else m.verdict.to_dict() for m in made]
+        print(json.dumps([{"generator": m.page.generator, **s} for m, s in zip(made, seen, strict=True)], indent=2, ensure_ascii=False))
     else:
-        _say(f"wrote {out}/custodian/compare.html: {', '.join(f'{m.page.generator} {m.verdict.verdict}' for m in made)}")
+        _say(f"wrote {out}/custodian/compare.html: {', '.join(f'{m.page.generator} {m.verdict.verdict if m.seen else m.verdict.released}' for m in made)}")
 
 
 @app.command()
@@ -222,12 +223,13 @@ def main() -> None:
 
 def _make(make: Any, study: Any, out: Path, *, overwrite: bool, as_json: bool) -> None:
     from twinset.cli.show import progress
+    from twinset.release.folder import told
 
     with progress(quiet=as_json) as say:
         made = make(study, progress=say)
         say("writing")
         made.save(out, overwrite=overwrite)
-    _finish(made.page, made.verdict.to_dict(), released=made.verdict.released, out=out, as_json=as_json)
+    _finish(made.page, told(made) if made.page.certificate else made.verdict.to_dict(), released=made.verdict.released, out=out, as_json=as_json)
 
 
 def _finish(page: Any, verdict: dict[str, Any], *, released: bool, out: Path, as_json: bool) -> None:

@@ -6,10 +6,10 @@ from __future__ import annotations
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.box import Box
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from twinset.core.finding import Finding
     from twinset.errors import TwinsetError
     from twinset.report.page import Page
+    from twinset.report.scale import Tone
 
 WIDTH = 16  # characters of a scale
 PATIENCE = 2.0  # seconds before progress is shown
@@ -48,33 +49,57 @@ ASCII = str.maketrans(
 
 
 def show_result(page: Page, out: Path | None = None, console: Console | None = None) -> None:
-    """Prints the verdict with its reasons, a compact table with scales, and where the files are."""
+    """Prints the verdict with its reasons, a compact table with scales, and where the files are.
+
+    Of a private run only what was paid for, is public or is seen on the synthetic rows: figures of patients' rows stay in the custodian's folder.
+    """
     from rich.text import Text
 
-    from twinset.report.words import MARKS, VERDICTS, count, sentence
+    from twinset.report.words import MARKS, count, sentence
 
     console = console or _console()
-    tone = {"pass": "good", "fail": "bad", "inconclusive": "wait"}[page.verdict]
-    head = Text.assemble(
-        (f"{MARKS[tone]} {VERDICTS[page.verdict][0]}", f"bold {COLOURS[tone]}"), (f"  {page.title} · {page.generator} · policy: {page.policy}", "dim")
-    )
-    _print(console, head)
-    for line in page.reasons:
+    head, tone = headline(page)
+    policy = f"  {page.title} · {page.generator} · policy: {page.policy}"
+    _print(console, Text.assemble((f"{MARKS[tone]} {head}", f"bold {COLOURS[tone]}"), (policy, "dim")))
+    hidden = page.certificate is not None and page.decided_by == "real rows"
+    for line in () if hidden else page.reasons:
         _bullet(console, sentence(line), "·")
-    for line in page.settles:
+    for line in () if hidden else page.settles:
         _bullet(console, f"would settle it: {line}", "·", style="dim")
-    console.print()
-    _print(console, Text(f"  {count(page.n_train, 'patient')} in, {count(page.n_synthetic, 'synthetic row')} out, {page.n_holdout:,} held out"))
     if page.certificate is not None:
-        told = page.certificate
-        _bullet(console, f"epsilon = {told['epsilon']:g} at delta = {told['delta']:g} for each {told['unit']}: {sentence(told['attacker']['says'])}", "·")
-        for line in told["warnings"]:
-            _bullet(console, sentence(line), "!", style="yellow")
+        _bullet(console, f"decided by {page.decided_by}", "·", style="dim")
     console.print()
-    for part in _lines(page, console):
-        console.print(part)
+    if page.certificate is None:
+        _print(console, Text(f"  {count(page.n_train, 'patient')} in, {count(page.n_synthetic, 'synthetic row')} out, {page.n_holdout:,} held out"))
+        console.print()
+        for part in _lines(page, console):
+            console.print(part)
+    else:
+        _promise(page, page.certificate, console)
     if out is not None:
         _files(console, out)
+
+
+def headline(page: Page) -> tuple[str, Tone]:
+    """What the first line says, and its tone; of a private run no more than whether it is released."""
+    from twinset.report.words import VERDICTS
+
+    if page.certificate is not None:
+        return ("Released", "good") if page.released else ("Not released", "bad")
+    return VERDICTS[page.verdict][0], {"pass": "good", "fail": "bad", "inconclusive": "wait"}[page.verdict]  # type: ignore[return-value]
+
+
+def _promise(page: Page, told: Mapping[str, Any], console: Console) -> None:
+    """The certificate in a few lines, and where the rest is."""
+    from rich.text import Text
+
+    from twinset.report.words import count, sentence
+
+    _print(console, Text(f"  {count(page.n_synthetic, 'synthetic row')} out"))
+    _bullet(console, f"epsilon = {told['epsilon']:g} at delta = {told['delta']:g} for each {told['unit']}: {sentence(told['attacker']['says'])}", "·")
+    for line in told["warnings"]:
+        _bullet(console, sentence(line), "!", style="yellow")
+    _bullet(console, "what the tests on the patients' rows say is in custodian/report.html, and stays there", "·", style="dim")
 
 
 def show_error(error: TwinsetError, console: Console | None = None) -> None:
@@ -256,6 +281,7 @@ def _files(console: Console, out: Path) -> None:
     known = (
         ("release", "may leave, if the verdict says so"),
         ("custodian/report.html", "open this first; stays with you"),
+        ("custodian/refused", "what was made and paid for; yours to judge"),
         ("custodian", "findings, ledger, log; stays with you"),
     )
     console.print()

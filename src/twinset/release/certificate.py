@@ -160,7 +160,8 @@ def not_covered(spent: Spent) -> tuple[str, ...]:
     ]
     if spent.decided_by == ROWS:
         out.insert(
-            0, "the decision to release: the policy's checks were computed on the patients' rows and stay with the custodian, but that they ended in a release is seen"
+            0,
+            "the decision to release: the policy's checks were computed on the patients' rows and stay with the custodian, but that they ended in a release is seen",
         )
     if who == "row":
         out.insert(0, "a patient with several rows: each row is promised as another patient's; for k rows of one patient epsilon is k times as large")

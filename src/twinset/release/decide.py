@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from twinset.core.cohort import Cohort
@@ -36,7 +36,7 @@ class Output:
     blank: tuple[str, ...] = ()
     single: tuple[str, ...] = ()
     noise: float | None = None
-    unlisted: Mapping[str, float] | None = None
+    unlisted: Mapping[str, float] = field(default_factory=dict)
 
 
 def look(copies: Sequence[Cohort], rules: Sequence[Finding], *, noise: float | None, unlisted: Mapping[str, float]) -> Output:
@@ -68,7 +68,7 @@ def decide(certificate: Mapping[str, Any], output: Output, policy: Policy) -> Ve
     if limits.noise is not None:
         judged.append(_noise(output.noise, limits.noise))
     if limits.unlisted is not None:
-        judged.append(_unlisted(output.unlisted or {}, limits.unlisted))
+        judged.append(_unlisted(output.unlisted, limits.unlisted))
     if limits.epsilon is not None:
         outcome: Outcome = "pass" if certificate["epsilon"] <= limits.epsilon else "fail"
         judged.append(_judged("epsilon", limits.epsilon, outcome, f"epsilon: {certificate['epsilon']:g}, the policy allows {limits.epsilon:g}"))
@@ -84,7 +84,9 @@ def decide(certificate: Mapping[str, Any], output: Output, policy: Policy) -> Ve
 def _rules(rules: Sequence[Finding]) -> Judged:
     broken = list(dict.fromkeys(f.where for f in rules if f.measured and f.value > 0))
     n = len({f.where for f in rules})
-    reason = f"public rules broken in the synthetic rows: {_names(broken)}" if broken else f"public rules: {'none of ' + str(n) + ' is broken' if n else 'none'}"
+    reason = (
+        f"public rules broken in the synthetic rows: {_names(broken)}" if broken else f"public rules: {'none of ' + str(n) + ' is broken' if n else 'none'}"
+    )
     return _judged("rules", 0, "fail" if broken else "pass", reason)
 
 
@@ -106,7 +108,9 @@ def _unlisted(shares: Mapping[str, float], limit: float) -> Judged:
     name, worst = max(shares.items(), key=lambda pair: pair[1], default=("", 0.0))
     outcome: Outcome = "pass" if worst <= limit else "fail"
     where = f" in `{name}`" if name else ""
-    return _judged("unlisted", limit, outcome, f"patients in levels that were not found: at most {100 * worst:.0f} %{where}, the policy allows {100 * limit:.0f} %")
+    return _judged(
+        "unlisted", limit, outcome, f"patients in levels that were not found: at most {100 * worst:.0f} %{where}, the policy allows {100 * limit:.0f} %"
+    )
 
 
 def points(share: float) -> str:
@@ -142,7 +146,9 @@ def _settles(judged: Sequence[Judged]) -> tuple[str, ...]:
     if "output.noise" in failed:
         out.append("a larger epsilon, more patients, or fewer columns: what the noise drowns is of no use to anybody")
     if "output.blank columns" in failed:
-        out.append("a column without values is usually one that could not be read as declared (decimal sign, order of dates, missing texts): see how it was read")
+        out.append(
+            "a column without values is usually one that could not be read as declared (decimal sign, order of dates, missing texts): see how it was read"
+        )
     if "output.rules" in failed:
         out.append("a rule that the generator cannot keep: make it weaker, or give its columns more of the budget")
     if failed:

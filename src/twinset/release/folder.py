@@ -18,8 +18,9 @@ from twinset.core.finding import Finding
 from twinset.errors import BadInput
 from twinset.io.place import new_folder
 from twinset.io.write import write_table
-from twinset.release.gate import Verdict
-from twinset.release.texts import ANALYSIS, ANALYSIS_MODEL, CLAIM, CUSTODIAN_README, NO_CLAIM, README
+from twinset.release.gate import OUTPUT, Verdict
+from twinset.release.texts import ANALYSIS, ANALYSIS_MODEL, CLAIM, CUSTODIAN_README, NO_CLAIM, README, STAYS, UNLISTED
+from twinset.report.material import Tested
 from twinset.report.page import Page, render, render_compare
 
 
@@ -36,6 +37,7 @@ class Made:
     format: str = "csv"
     label: str = "synthetic_id"
     model: Mapping[str, Any] | None = None  # saved, where it is made of paid answers only and may leave
+    tested: Verdict | None = None  # what the checks on patients' rows said, where they did not decide: custodian only
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write the release folder (or, refused, the custodian half alone) and give its path."""
@@ -43,21 +45,34 @@ class Made:
 
     def __repr__(self) -> str:
         rows = f"{len(self.copies)} x {len(self.copies[0]):,} rows" if self.copies else "no rows"
-        return f"Release({self.page.title!r}, {self.page.generator}, {rows}, verdict = {self.verdict.verdict}, released = {self.verdict.released})"
+        verdict = f"verdict = {self.verdict.verdict}, " if self.seen else ""
+        return f"Release({self.page.title!r}, {self.page.generator}, {rows}, {verdict}released = {self.verdict.released})"
 
     def _repr_html_(self) -> str:
         from twinset.report.notebook import findings_html
 
         head = "Released" if self.verdict.released else "Not released"
-        return f"<p><strong>{head}</strong> ({self.verdict.verdict})</p>" + findings_html(self.results[0].findings)
+        if self.page.certificate is None:
+            return f"<p><strong>{head}</strong> ({self.verdict.verdict})</p>" + findings_html(self.results[0].findings)
+        return f"<p><strong>{head}</strong>, decided by {self.verdict.decided_by}. {STAYS}</p>"
+
+    @property
+    def seen(self) -> bool:
+        """Whether the verdict may be seen outside the custodian's folder in full: not where it was made of patients' rows under a promise."""
+        return self.page.certificate is None or self.verdict.decided_by == OUTPUT
 
 
 def write(made: Made, folder: Path, *, overwrite: bool = False) -> Path:
-    """Write both halves; where the policy refused, only ``custodian/``. Raises OutputProblem, leaving nothing half-written."""
+    """Write both halves; where the policy refused, only ``custodian/``. Raises OutputProblem, leaving nothing half-written.
+
+    A refused release that was decided on its output is kept in ``custodian/refused``: it was paid for, and is as private as if it had passed.
+    """
     with new_folder(folder, overwrite=overwrite) as temporary:
         write_custodian(made, temporary / "custodian")
         if made.verdict.released:
             write_release(made, temporary / "release")
+        elif made.verdict.decided_by == OUTPUT:
+            write_release(made, temporary / "custodian" / "refused")
     return folder
 
 
@@ -66,7 +81,7 @@ def write_custodian(made: Made, folder: Path) -> None:
     folder.mkdir(parents=True)
     findings = [f.to_dict() | ({"copy": i} if len(made.results) > 1 else {}) for i, r in enumerate(made.results, start=1) for f in r.findings]
     _json(folder / "findings.json", findings)
-    _json(folder / "verdict.json", made.verdict.to_dict())
+    _json(folder / "verdict.json", made.verdict.to_dict() | ({"advice": made.tested.to_dict()} if made.tested else {}))
     _json(folder / "ledger.json", made.page.ledger)
     _json(folder / "page.json", page_dict(made.page))
     _text(folder / "study.json", made.study)
@@ -123,10 +138,18 @@ def write_release(made: Made, folder: Path) -> None:
 
 
 def told(made: Made) -> dict[str, Any]:
-    """The verdict as a recipient may read it: outcomes without figures; of a private release only that it was released."""
+    """The verdict as a recipient (and a terminal) may read it: outcomes without figures; of a private release the figures too, where it was
+    decided on what is released, else only that it was released.
+    """
     if made.page.certificate is None:
         return made.verdict.to_dict(coarse=True)
-    return {"released": True, "checks": "not part of a private release: they were computed on the patients' rows, which the certificate does not cover"}
+    if made.seen:
+        return made.verdict.to_dict()
+    return {
+        "released": made.verdict.released,
+        "decided_by": made.verdict.decided_by,
+        "checks": "not part of a private release: they were computed on the patients' rows, which the certificate does not cover",
+    }
 
 
 def labelled(frame: pl.DataFrame, label: str, number: int) -> pl.DataFrame:
@@ -192,9 +215,16 @@ def recipient_readme(made: Made, names: Sequence[str]) -> str:
         audience=page.audience,
         label=f"Every row carries a mark in the column `{made.label}`." if made.label else "",
         claim=claim,
+        unlisted=_unlisted(page.unlisted),
         analysis=ANALYSIS_MODEL if made.model is not None else ANALYSIS.format(copies=len(made.copies)),
         model=f"* `model.json`: the fitted model ({len(json.dumps(made.model)) / 1000:,.0f} kB), for `twinset.combine`\n" if made.model is not None else "",
     )
+
+
+def _unlisted(shares: Mapping[str, float]) -> str:
+    """Which columns have more than one patient in a hundred in levels that were not found."""
+    found = [f"`{name}` {100 * share:.0f} %" for name, share in sorted(shares.items(), key=lambda pair: -pair[1]) if share > 0.01]
+    return UNLISTED.format(columns=", ".join(found)) if found else ""
 
 
 def _told(proof: Mapping[str, Any]) -> dict[str, Any]:
@@ -228,6 +258,9 @@ def page_from(data: Mapping[str, Any]) -> Page:
         fields[key] = tuple(Finding.from_dict(f) for f in data[key])
     for key in ("reasons", "settles"):
         fields[key] = tuple(data[key])
+    fields["decided_from"] = tuple((c[0], c[1]) for c in data.get("decided_from", ()))
+    if (tested := data.get("tested")) is not None:
+        fields["tested"] = Tested(**{k: tuple(v) if isinstance(v, list) else v for k, v in tested.items()})
     fields["columns"] = tuple((c[0], c[1], c[2]) for c in data["columns"])
     return Page(**fields)
 

@@ -12,6 +12,12 @@ CLAIM = (
     "All copies come from one model: they share its noise, and more of them do not average it away."
 )
 
+STAYS = "What the tests on the patients' rows say is in custodian/report.html: it stays with the custodian."
+UNLISTED = (
+    "\nLevels that too few patients hold to be found within the privacy budget are written as `other` (or missing). Share of patients in them: {columns}. "
+    "What depends on those levels cannot be studied here.\n"
+)
+
 ANALYSIS = (
     "With n real and k synthetic rows and {copies} copies, multiply\nthe variance by (k/n + 1/{copies}) (Raab, Nowok and Dibben, 2016), "
     "and confirm what matters on the real data."
@@ -45,7 +51,7 @@ README = """\
 ## What you may do with it
 Explore, write and test code, plan an analysis, teach. An estimate made here carries the model's error on top of sampling error:
 an interval computed as if these rows were patients is too narrow. {analysis}
-
+{unlisted}
 ## What it does not promise
 {claim}
 Do not try to recognise anyone, and do not remove the label.

@@ -13,6 +13,16 @@ Verdict = Literal["pass", "fail", "inconclusive"]
 
 
 @dataclass(frozen=True)
+class Tested:
+    """What the policy's checks on patients' rows said where they did not decide: ``released`` is what they would have ended in."""
+
+    verdict: Verdict
+    released: bool
+    reasons: tuple[str, ...]
+    settles: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Page:
     """Everything one report shows, in plain types. Nothing here is a cell value or a row.
 
@@ -33,6 +43,11 @@ class Page:
         released: whether the release folder was written; None where the caller does not say.
         rule_texts: what each rule says, by name, as its author wrote it; never a bound that was read from the rows.
         certificate: of a private release, what ``release/certificate.json`` says; else None.
+        decided_by: what the verdict was made from: "real rows", or "the certificate and the output".
+        decided_from: of the latter, (outcome, reason) of each limit.
+        tested: what the checks on patients' rows said where they did not decide; else None.
+        reading: how many cells and lines of the file could not be read as declared (see ``Facts``); empty where not counted.
+        unlisted: by column, the share of patients in levels that were not found within the budget.
     """
 
     title: str
@@ -58,6 +73,11 @@ class Page:
     released: bool | None = None
     rule_texts: Mapping[str, str] = field(default_factory=dict)
     certificate: Mapping[str, Any] | None = None
+    decided_by: str = "real rows"
+    decided_from: tuple[tuple[str, str], ...] = ()
+    tested: Tested | None = None
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    unlisted: Mapping[str, float] = field(default_factory=dict)
 
     def limit(self, finding: Finding) -> float | None:
         """The policy's limit on this finding: the one for its ``where`` if there is one, else for its name."""

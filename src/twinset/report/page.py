@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from twinset.report import analyses, compare, sections, words
 from twinset.report.cards import cards
+from twinset.report.decision import decision, reading
 from twinset.report.frontier import Frontier
 from twinset.report.material import Page
 from twinset.report.panels import content
@@ -30,8 +31,8 @@ def render(page: Page) -> str:
     held, quiet = sections.rules(page)
     content: dict[str, Any] = {
         "page": page,
-        "headline": words.VERDICTS[page.verdict],
-        "tone": {"pass": "good", "fail": "bad", "inconclusive": "wait"}[page.verdict],
+        "decision": decision(page),
+        "reading": reading(page),
         "cards": cards(page),
         "not_shown": not_shown(page),
         "forests": analyses.forests(page),

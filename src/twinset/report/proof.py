@@ -40,6 +40,7 @@ class Proof:
     headline: str
     body: str
     budget: str
+    second: str
     scale: Markup
     chart: Markup
     guess: str
@@ -71,6 +72,7 @@ def proof(page: Page) -> Proof | None:
         f"Whatever else somebody knows, {relation} changes the odds of anything read out of this release by at most a factor "
         f"e to the ε, but for a probability of δ. The generator saw the rows through {count(len(told['events']), 'noisy look')} only.",
         _budget(told),
+        _second(told),
         scale_row(axis, guides),
         row(axis, guides, [Estimate(right, 0.5, right, "diamond", "made")], said),
         _percent(right),
@@ -96,6 +98,17 @@ def _short(value: float) -> str:
 def _budget(told: Mapping[str, Any]) -> str:
     whole = f"All releases of this data set together may spend ε = {number(told['budget'])}."
     return f"This run was allowed ρ = {number(told['rho'])} (zero-concentrated) and spent {number(told['spent']['rho'])}. {whole}"
+
+
+def _second(told: Mapping[str, Any]) -> str:
+    """Both accountants by name, where there are two."""
+    if "second" not in told:
+        return ""
+    other = told["second"]
+    return (
+        f"The claim is by {told['accountant']}. A second accountant, {other['accountant']}, finds ε = {number(other['epsilon'])} at the same δ for the same looks. Both are true upper bounds; "
+        f"the second holds because {other['valid_because']}."
+    )
 
 
 def _bills(events: Sequence[Mapping[str, Any]]) -> tuple[Bill, ...]:

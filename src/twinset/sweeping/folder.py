@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from twinset.errors import BadInput, OutputProblem, collect
+from twinset.facts import file_hash
 from twinset.io.place import new_file
-from twinset.pipeline import file_hash
 from twinset.study import Study
 from twinset.sweeping.grid import Grid, Job
 

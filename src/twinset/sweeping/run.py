@@ -17,8 +17,8 @@ from twinset.core.finding import Finding
 from twinset.dp import chain
 from twinset.dp.accountant import epsilon as epsilon_of
 from twinset.errors import BadInput
+from twinset.facts import study_text
 from twinset.io.place import new_file
-from twinset.pipeline import study_text
 from twinset.report.frontier import Advice, Bill, Frontier, Spot
 from twinset.report.page import render_frontier
 from twinset.study import Study
