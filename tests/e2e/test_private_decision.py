@@ -16,8 +16,10 @@ import pytest
 from typer.testing import CliRunner
 
 from twinset.cli.app import app
+from twinset.core.cohort import Cohort
 from twinset.dp import noise
 from twinset.pipeline import release
+from twinset.release.folder import Made
 from twinset.study import load
 
 STUDY = """
@@ -179,3 +181,72 @@ def test_the_tests_on_patients_can_be_made_to_decide_and_the_certificate_says_so
     assert made.page.certificate
     assert made.page.certificate["decided_by"] == "real rows"
     assert any("decision to release" in line for line in made.page.certificate["not_covered"])
+
+
+def test_a_refused_release_is_kept_with_the_custodian(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was paid for, and it is as private as if it had passed."""
+    study = write("drowned", more="[policy.output]\nnoise = 0.0001\n")
+    code, out, _ = run(study, monkeypatch, "--json")
+    assert code == 1
+    assert "percentage points" in json.loads(out)["reasons"][0]
+    twin = study.parent / "twin"
+    assert not (twin / "release").exists()
+    assert json.loads((twin / "custodian" / "refused" / "verdict.json").read_text())["released"] is False
+    assert (twin / "custodian" / "refused" / "synthetic.csv").is_file()
+
+
+def test_a_forbidden_epsilon_is_refused_before_anything_is_spent(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = write("dear", more="[policy.output]\nepsilon = 2\n")
+    code, _, _ = run(study, monkeypatch)
+    assert code == 1
+    assert sorted(p.name for p in study.parent.iterdir()) == ["patients.csv", "study.toml"]
+
+
+def few(study: Path, frame: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, n_train: int, n_holdout: int) -> Made:
+    """A release after the file was read and split: so many patients on each side, whatever the split would have made of them."""
+    from twinset import pipeline
+
+    loaded = load(study)
+    whole = Cohort(frame, loaded.schema_of_columns())
+    monkeypatch.setattr(pipeline, "read_cohort", lambda _: whole)
+    monkeypatch.setattr(pipeline, "halves", lambda *_: (whole.take(np.arange(n_train)), whole.take(np.arange(n_train, n_train + n_holdout))))
+    return release(loaded)
+
+
+@pytest.mark.parametrize("n_train, n_holdout", [(0, 0), (0, 2), (1, 0), (1, 1), (2, 1), (280, 0), (280, 1), (5, 3)])
+@pytest.mark.parametrize("generator", ["mst", "aim", "bayesian_network"])
+def test_no_number_of_patients_stops_a_run_behind_the_vault(
+    write: Write, people: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, generator: str, n_train: int, n_holdout: int
+) -> None:
+    """An exception is a decision too: before, an empty hold-out or a train of one row ended in an error after the budget was spent."""
+    survival = '[[endpoints]]\nkind = "survival"\nname = "death"\ntime = "age"\nevent = "event"\narm = "sex"\n'
+    study = write("few", generator=generator, more="[policy.output]\nblank = 99\n" + survival)
+    made = few(study, people.select("age", "sex", "creatinine", "event"), monkeypatch, n_train, n_holdout)
+    assert made.verdict.decided_by == "the certificate and the output"
+    assert made.page.certificate
+    made.save(tmp_path / "twin")
+    assert (tmp_path / "twin" / ("release" if made.verdict.released else "custodian/refused")).is_dir()
+    assert (tmp_path / "twin" / "custodian" / "report.html").is_file()
+
+
+def test_an_attack_that_crashes_is_told_as_not_measured(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    from twinset.audit.privacy.copies import Copies
+    from twinset.audit.privacy.distance import Distance
+
+    def crash(*_: object) -> None:
+        raise ZeroDivisionError("4711 is a value of a patient")
+
+    monkeypatch.setattr(Distance, "score", crash)
+    monkeypatch.setattr(Copies, "measure", crash)
+    made = release(load(write("crash")))
+    assert made.verdict.released
+    missing = {f.name: f.missing for f in made.results[0].findings if not f.measured}
+    assert "ZeroDivisionError" in missing["membership"]
+    assert "ZeroDivisionError" in missing["privacy.copies"]
+    assert "4711" not in json.dumps(missing)
+    assert made.tested
+    assert not made.tested.released
+    with pytest.raises(ZeroDivisionError):
+        release(load(write("decides", more='[policy]\ndecision = "audit"\n')))
+    with pytest.raises(ZeroDivisionError):
+        release(load(write("open"), overrides=['generator={name="independent"}']).model_copy(update={"privacy": None}))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from twinset.core.contracts import AuditResult, Comparison, Curve, Effect
 from twinset.core.finding import Finding, not_measured
-from twinset.report.material import Page
+from twinset.report.material import Page, Tested
 
 FLOOR = {"floor": 0.066, "floor_low": 0.060, "floor_high": 0.071, "holdout": 0.099, "independent": 0.201}
 LIMITS = {
@@ -367,6 +367,58 @@ def certified() -> Page:
     return replace(passing(), generator="aim", ledger={"unit": "patient", "rho": 0.375, "events": events}, certificate=certificate)
 
 
+def decided() -> Page:
+    """A private release that its output decided, with tests that would have refused it, a column that was misread and levels that were not found."""
+    page, recognised = certified(), "recognising a patient with a learnt attack: shown, 0.66 (0.62 to 0.70), the policy allows 0.60"
+    told = dict(page.certificate or {})
+    told |= {
+        "epsilon": 1.0,
+        "warnings": [],
+        "attacker": {"advantage": 0.0868, "guess": 0.5434, "says": "right at most 54.4 % of the time"},
+        "accountant": "zCDP (rho), Canonne-Kamath-Steinke conversion",
+        "second": {"accountant": "PLD (dp-accounting)", "epsilon": 0.9581, "delta": 1e-9, "valid_because": "all noise was fixed beforehand"},
+        "decided_by": "the certificate and the output",
+    }
+    attack = Finding("membership.classifier", 0.66, 0.62, 0.70, 1284, "lower", {"chance": 0.5}, "all patients", "a learnt attack recognises patients", "others")
+    found = tuple(attack if f.name == attack.name else f for f in page.result.findings)
+    return replace(
+        page,
+        generator="mst",
+        released=True,
+        reasons=("all 3 limits on the certificate and the synthetic rows are kept", "one value only, where more are declared: `zprior`"),
+        settles=(),
+        result=replace(page.result, findings=found),
+        certificate=told,
+        decided_by="the certificate and the output",
+        decided_from=(
+            ("pass", "public rules: none of 4 is broken"),
+            ("pass", "columns without any value: none; the policy allows none"),
+            ("pass", "noise in the share of patients with one value: ± 4.1 percentage points, the policy allows ± 20 percentage points"),
+        ),
+        tested=Tested("fail", False, (recognised,), ("a more cautious setting",)),
+        reading={"n_rows": 2139, "n_malformed": 2, "unread": {"wtkg": 813, "age": 1, "cd40": 0, "days": 0}},
+        unlisted={"site": 0.31, "arms": 0.0004},
+    )
+
+
+def undecided() -> Page:
+    """A private release that its output refused, with tests too weak to say anything."""
+    page = decided()
+    why = "columns without any value: `wtkg`; the policy allows none"
+    return replace(
+        page,
+        verdict="fail",
+        released=False,
+        reasons=(why,),
+        settles=("nothing of this is about privacy: what was made is as private as a release, and lies in `custodian/refused` for you to judge",),
+        decided_from=(("pass", "public rules: none of 4 is broken"), ("fail", why), ("not measured", "noise: not known to this generator's model")),
+        result=AuditResult((not_measured("audit", "no rows in: hold-out", label="the whole audit"),)),
+        tested=Tested("inconclusive", False, ("nearest synthetic row: not measured, because the audit has no such finding",), ()),
+        reading={"n_rows": 0, "n_malformed": 0, "unread": {}},
+        unlisted={},
+    )
+
+
 def wide() -> Page:
     """170 columns, a dozen analyses, a trade of long names."""
     many = tuple(
@@ -424,6 +476,8 @@ PAGES = {
     "no-endpoints": no_endpoints,
     "private": private,
     "certified": certified,
+    "decided": decided,
+    "undecided": undecided,
     "wide": wide,
     "unicode": unicode,
 }

@@ -24,7 +24,7 @@ from twinset.report.material import Page
 from twinset.report.page import render, render_compare
 
 HERE = Path(__file__).resolve().parent
-GOLDEN = ("pass", "fail", "no-holdout", "private")
+GOLDEN = ("pass", "fail", "no-holdout", "private", "decided")
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
 
@@ -207,6 +207,38 @@ def test_a_certificate_is_told_in_full() -> None:
         assert said in html, said
     assert "<b>arms</b>" not in html
     assert "No differential privacy is claimed" not in html
+
+
+def test_who_decided_comes_first_and_the_tests_are_advice() -> None:
+    html = RENDERED["decided"]
+    order = [
+        html.index(said)
+        for said in ("Released</h2>", "No patient’s row was read for it", 'id="advice"', "Look at this first", "would have refused this release")
+    ]
+    assert order == sorted(order)
+    assert html.index("would have refused this release") < html.index("Looks like the patients")
+    for said in (
+        "succeeds more often than the promise allows anybody: 0.660 (0.620–0.700), and at most 0.583 is possible",
+        "38\u00a0% of column <code>wtkg</code> could not be read as declared",
+        "whole lines that are malformed",
+        "2 further columns could be read",
+        "ε = 0.958 at the same δ",
+        "levels that were not found",
+    ):
+        assert said in html, said
+    for other in ("pass", "certified"):
+        assert 'id="advice"' not in RENDERED[other]
+        assert 'id="reading"' not in RENDERED[other]
+    assert "No patient’s row was read" not in RENDERED["certified"]
+    assert "policy.decision" in RENDERED["certified"]
+
+
+def test_a_refusal_by_the_output_says_that_it_is_not_about_privacy() -> None:
+    html = RENDERED["undecided"]
+    assert "Not released</h2>" in html
+    assert "custodian/refused" in html
+    assert "too weak to say anything" in html
+    assert "No rows in: hold-out" in html
 
 
 def test_what_was_not_measured_is_told_with_its_reason() -> None:

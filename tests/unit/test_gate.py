@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 
+import polars as pl
 import pytest
 
+from twinset.core.cohort import Cohort
 from twinset.core.finding import Finding, not_measured
-from twinset.release.gate import judge
-from twinset.release.policy import Check, Policy
+from twinset.core.schema import Column, Schema
+from twinset.errors import BadInput, PolicyRefused
+from twinset.release.decide import Output, decide, forbid, look
+from twinset.release.gate import decider, judge
+from twinset.release.policy import Check, Limits, Policy
+from twinset.release.terms import Privacy
 
 MUST = Check(finding="m", where="all", limit=0.6)
 VETO = Check(finding="m", where="few", limit=0.6, rule="veto")
@@ -74,3 +81,73 @@ def test_the_coarse_verdict_holds_no_figure() -> None:
     text = json.dumps(verdict_of(finding(0.731, 0.05)).to_dict(coarse=True))
     assert "0." not in text
     assert "fail" in text
+
+
+CERTIFICATE: dict = {"epsilon": 3.0, "warnings": ["the budget is large"]}
+
+
+def output(**parts) -> Output:
+    kept = Finding("rules.broken", 0.0, 0.0, 0.01, 100, "lower", where="adult")
+    return Output(**{"rules": (kept,), "noise": 0.03, **parts})
+
+
+BROKEN = Finding("rules.broken", 0.01, 0.0, 0.02, 100, "lower", where="R1")
+SEEN: dict[str, tuple[Output, dict, str]] = {
+    "a rule broken in one copy": (output(rules=(Finding("rules.broken", 0.0, 0.0, 0.01, 100, "lower", where="R1"), BROKEN)), {}, "`R1`"),
+    "a blank column": (output(blank=("weight",)), {}, "`weight`"),
+    "noise that drowns everything": (output(noise=0.21), {}, r"± 21 percentage points, the policy allows ± 20"),
+    "noise beyond any share": (output(noise=7.0), {}, "more than ± 100"),
+    "too much of a column not found": (output(unlisted={"site": 0.6, "ward": 0.1}), {"unlisted": 0.5}, "60 % in `site`"),
+    "an epsilon above the policy's": (output(), {"epsilon": 2.0}, "epsilon: 3, the policy allows 2"),
+    "a warning of the certificate": (output(), {"warnings": "refuse"}, "the certificate warns: the budget is large"),
+}
+
+
+@pytest.mark.parametrize("what", SEEN)
+def test_the_output_refuses(what: str) -> None:
+    seen, limits, said = SEEN[what]
+    made = decide(CERTIFICATE, seen, Policy(output=Limits(**limits)))
+    assert (made.verdict, made.released, made.decided_by) == ("fail", False, "the certificate and the output")
+    assert re.search(said, made.reasons[0])
+    assert len([j for j in made.judged if j.outcome == "fail"]) == 1
+    assert "nothing of this is about privacy" in made.settles[-1]
+
+
+def test_the_output_passes_what_it_cannot_tell_or_need_not_judge() -> None:
+    made = decide(CERTIFICATE, output(noise=None, single=("sex",), unlisted={"site": 0.9}), Policy())
+    assert (made.verdict, made.released) == ("pass", True)
+    assert [j.outcome for j in made.judged] == ["pass", "pass", "not measured"]
+    assert "`sex`" in made.reasons[1]
+    lenient = Policy(output=Limits(noise=None, blank=2))
+    assert decide(CERTIFICATE, output(noise=9.0, blank=("a", "b")), lenient).released
+
+
+def test_what_is_seen_on_the_copies() -> None:
+    schema = Schema(
+        (
+            Column("sex", "category", levels=("f", "m"), origin="public"),
+            Column("only", "category", levels=("x",), origin="public"),
+            Column("lab", "number", low=0.0, high=1.0),
+            Column("gone", "number"),
+        )
+    )
+    frame = pl.DataFrame({"sex": ["f", "m"], "only": ["x", "x"], "lab": [0.5, None], "gone": [None, None]}, schema_overrides={"gone": pl.Float64})
+    whole = frame.with_columns(gone=pl.lit(1.0), lab=pl.Series([0.1, 0.2]))
+    seen = look([Cohort(whole, schema), Cohort(frame, schema)], (), noise=0.1, unlisted={})
+    assert (seen.blank, seen.single) == (("gone",), ("lab",))
+
+
+def test_who_decides() -> None:
+    assert decider(Policy(), private=False) == "real rows"
+    assert decider(Policy(), private=True) == "the certificate and the output"
+    assert decider(Policy(decision="audit"), private=True) == "real rows"
+    with pytest.raises(BadInput, match="nothing but tests on patients' rows"):
+        decider(Policy(decision="output"), private=False)
+
+
+def test_an_epsilon_that_the_policy_forbids_is_refused_before_anything_is_spent() -> None:
+    policy = Policy(output=Limits(epsilon=2.0))
+    forbid(policy, Privacy(epsilon=2.0, unit="row"))
+    with pytest.raises(PolicyRefused, match="epsilon = 3 is asked for") as caught:
+        forbid(policy, Privacy(epsilon=3.0, unit="row"))
+    assert caught.value.exit_code == 1

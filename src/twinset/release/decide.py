@@ -77,7 +77,7 @@ def decide(certificate: Mapping[str, Any], output: Output, policy: Policy) -> Ve
     failed = [j.reason for j in judged if j.outcome == "fail"]
     verdict: Literal["pass", "fail"] = "fail" if failed else "pass"
     passed = f"all {len(judged)} limits on the certificate and the synthetic rows are kept"
-    told = [f"{len(output.single)} column(s) hold one value only: {_names(output.single)}"] if output.single else []
+    told = [f"one value only, where more are declared: {_names(output.single)}"] if output.single else []
     return Verdict(verdict, not failed, (*(failed or [passed]), *told), _settles(judged), tuple(judged), OUTPUT)
 
 
@@ -92,8 +92,7 @@ def _rules(rules: Sequence[Finding]) -> Judged:
 
 def _blank(names: Sequence[str], limit: int) -> Judged:
     outcome: Outcome = "fail" if len(names) > limit else "pass"
-    found = f"{len(names)}: {_names(names)}" if names else "none"
-    return _judged("blank columns", limit, outcome, f"columns without any value: {found}; the policy allows {limit or 'none'}")
+    return _judged("blank columns", limit, outcome, f"columns without any value: {_names(names) if names else 'none'}; the policy allows {limit or 'none'}")
 
 
 def _noise(noise: float | None, limit: float) -> Judged:
