@@ -127,7 +127,9 @@ def test_what_leaves_a_private_release_holds_nothing_unpaid(write: Write, tmp_pa
     assert str(tmp_path) not in text
     assert "patients.csv" not in text
     assert not re.search(rf"(?<![\d.a-f]){made.page.n_train}(?![\d.a-f])", text)
-    assert set(json.loads(public["verdict.json"])) == {"released", "checks"}
+    verdict = json.loads(public["verdict.json"])
+    assert set(verdict) == {"verdict", "released", "decided_by", "reasons", "settles", "checks"}
+    assert {c["finding"].partition(".")[0] for c in verdict["checks"]} == {"output"}
     assert "decimals" not in json.loads(public["study.json"])["columns"]["creatinine"]
     assert "ledger" not in json.loads(public["study.json"])["privacy"]
     assert not any(line["where"] == "creatinine" for line in json.loads(public["certificate.json"])["public"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from twinset.cli.app import app
 from twinset.core.cohort import Cohort
 from twinset.dp import noise
 from twinset.pipeline import release
-from twinset.release.folder import Made
+from twinset.release.folder import Made, recipient_readme
 from twinset.study import load
 
 STUDY = """
@@ -250,3 +251,29 @@ def test_an_attack_that_crashes_is_told_as_not_measured(write: Write, monkeypatc
         release(load(write("decides", more='[policy]\ndecision = "audit"\n')))
     with pytest.raises(ZeroDivisionError):
         release(load(write("open"), overrides=['generator={name="independent"}']).model_copy(update={"privacy": None}))
+
+
+def test_the_report_is_made_again_from_what_was_kept(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = write("again")
+    assert run(study, monkeypatch)[0] == 0
+    page = study.parent / "twin" / "custodian" / "report.html"
+    before = page.read_bytes()
+    page.unlink()
+    assert CliRunner().invoke(app, ["report", "twin"]).exit_code == 0
+    assert page.read_bytes() == before
+
+
+def test_the_recipient_is_told_of_levels_that_were_not_found(write: Write) -> None:
+    made = release(load(write("found")))
+    names = ("synthetic.csv",)
+    assert "to be found" not in recipient_readme(made, names)
+    told = replace(made, page=replace(made.page, unlisted={"sex": 0.004, "event": 0.31}))
+    assert "patients in them: `event` 31 %." in recipient_readme(told, names)
+
+
+def test_several_private_generators_side_by_side_tell_no_figure_of_the_rows(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = write("side", more='[policy]\ndecision = "audit"\n')
+    monkeypatch.chdir(study.parent)
+    made = CliRunner().invoke(app, ["compare", "study.toml", "-o", "both", "-g", "mst", "-g", "bayesian_network", "--set", "privacy.budget=20", "--json"])
+    assert made.exit_code == 0, made.stderr
+    assert [set(g) for g in json.loads(made.stdout)] == [{"generator", "released", "decided_by", "checks"}] * 2

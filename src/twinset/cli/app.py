@@ -161,7 +161,7 @@ def compare(
         seen = [told(m) if m.page.certificate else m.verdict.to_dict() for m in made]
         print(json.dumps([{"generator": m.page.generator, **s} for m, s in zip(made, seen, strict=True)], indent=2, ensure_ascii=False))
     else:
-        _say(f"wrote {out}/custodian/compare.html: {', '.join(f'{m.page.generator} {m.verdict.verdict if m.seen else m.verdict.released}' for m in made)}")
+        _say(f"wrote {out}/custodian/compare.html: {', '.join(f'{m.page.generator} {_word(m)}' for m in made)}")
 
 
 @app.command()
@@ -241,6 +241,11 @@ def _finish(page: Any, verdict: dict[str, Any], *, released: bool, out: Path, as
         show_result(page, out)
     if not released:
         raise typer.Exit(1)
+
+
+def _word(made: Any) -> str:
+    """The verdict, or no more than what came of it where it was made of patients' rows under a promise."""
+    return str(made.verdict.verdict) if made.seen else "released" if made.verdict.released else "not released"
 
 
 def _overrides(sets: list[str] | None, *, generator: str | None, seed: int | None, n: int | None) -> list[str]:

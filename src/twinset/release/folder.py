@@ -260,7 +260,7 @@ def page_from(data: Mapping[str, Any]) -> Page:
         fields[key] = tuple(data[key])
     fields["decided_from"] = tuple((c[0], c[1]) for c in data.get("decided_from", ()))
     if (tested := data.get("tested")) is not None:
-        fields["tested"] = Tested(**{k: tuple(v) if isinstance(v, list) else v for k, v in tested.items()})
+        fields["tested"] = Tested(tested["verdict"], tested["released"], tuple(tested["reasons"]), tuple(tested["settles"]))
     fields["columns"] = tuple((c[0], c[1], c[2]) for c in data["columns"])
     return Page(**fields)
 
