@@ -199,7 +199,5 @@ def imposed(generator: object, schema: Schema) -> dict[str, str]:
     return {"strata": ", ".join(strata)} if strata else {}
 
 
-
-
 def _silent(_: str) -> None:
     return None

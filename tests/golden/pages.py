@@ -396,7 +396,7 @@ def decided() -> Page:
             ("pass", "noise in the share of patients with one value: ± 4.1 percentage points, the policy allows ± 20 percentage points"),
         ),
         tested=Tested("fail", False, (recognised,), ("a more cautious setting",)),
-        reading={"n_rows": 2139, "n_malformed": 2, "unread": {"wtkg": 813, "age": 1, "cd40": 0, "days": 0}},
+        reading={"n_rows": 2139, "malformed": 2, "unread": {"wtkg": 813, "age": 1}, "repeats": {"<b>name</b>": 3}, "sampled": 0},
         unlisted={"site": 0.31, "arms": 0.0004},
     )
 
@@ -414,7 +414,7 @@ def undecided() -> Page:
         decided_from=(("pass", "public rules: none of 4 is broken"), ("fail", why), ("not measured", "noise: not known to this generator's model")),
         result=AuditResult((not_measured("audit", "no rows in: hold-out", label="the whole audit"),)),
         tested=Tested("inconclusive", False, ("nearest synthetic row: not measured, because the audit has no such finding",), ()),
-        reading={"n_rows": 0, "n_malformed": 0, "unread": {}},
+        reading={"n_rows": 0, "malformed": 0, "unread": {}, "repeats": {}, "sampled": 20000},
         unlisted={},
     )
 

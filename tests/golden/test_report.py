@@ -220,8 +220,9 @@ def test_who_decided_comes_first_and_the_tests_are_advice() -> None:
     for said in (
         "succeeds more often than the promise allows anybody: 0.660 (0.620–0.700), and at most 0.583 is possible",
         "38\u00a0% of column <code>wtkg</code> could not be read as declared",
-        "whole lines that are malformed",
-        "2 further columns could be read",
+        "lines that are no rows of the table",
+        "2,139 rows; every other cell could be read as declared.",
+        "&lt;b&gt;name&lt;/b&gt;</code> identifies people, and up to 3 rows share one",
         "ε = 0.958 at the same δ",
         "levels that were not found",
     ):
@@ -239,6 +240,7 @@ def test_a_refusal_by_the_output_says_that_it_is_not_about_privacy() -> None:
     assert "custodian/refused" in html
     assert "too weak to say anything" in html
     assert "No rows in: hold-out" in html
+    assert "a sample of 20,000 rows" in html
 
 
 def test_what_was_not_measured_is_told_with_its_reason() -> None:

@@ -99,11 +99,18 @@ def _alarm(finding: Finding, most: float) -> str:
 
 
 def _unread(reading: Mapping[str, Any]) -> list[str]:
+    """Columns that were lost in reading, and people who have several rows where each row is promised to."""
     rows = reading.get("n_rows", 0)
     lost = [(name, cells / rows) for name, cells in reading.get("unread", {}).items() if rows and cells > MUCH * rows]
-    return [
+    out = [
         f"{words.percent(share)} of column `{name}` could not be read as declared, and counts as missing" for name, share in sorted(lost, key=lambda p: -p[1])
     ]
+    for name, most in reading.get("repeats", {}).items():
+        out.append(
+            f"column `{name}` identifies people, and up to {words.count(most, 'row')} share one: the promise is to each row, and for such a person epsilon is {most} times as large. "
+            "Name the column as `data.unit` and `privacy.unit`, and bound the rows with `data.per_patient`"
+        )
+    return out
 
 
 @dataclass(frozen=True)
@@ -122,11 +129,10 @@ def reading(page: Page) -> Reading | None:
     rows = int(page.reading.get("n_rows", 0))
     unread = sorted(page.reading.get("unread", {}).items(), key=lambda p: (-p[1], p[0]))
     lines = [(name, f"{cells:,}", words.percent(cells / rows) if rows else "–") for name, cells in unread if cells]
-    if malformed := int(page.reading.get("n_malformed", 0)):
-        lines.insert(0, ("whole lines that are malformed", f"{malformed:,}", words.percent(malformed / (rows + malformed))))
-    clean = f"{words.count(rows, 'row')}; " if page.reading else ""
-    n_clean = sum(not cells for _, cells in unread)
-    if page.reading:
-        clean += f"every cell of {words.count(n_clean, 'further column')} could be read as declared" if lines else "every cell could be read as declared"
+    if malformed := int(page.reading.get("malformed", 0)):
+        lines.insert(0, ("lines that are no rows of the table", f"{malformed:,}", words.percent(malformed / (rows + malformed))))
+    clean = f"{words.count(rows, 'row')}; every {'other ' if lines else ''}cell could be read as declared" if page.reading else ""
+    if sampled := int(page.reading.get("sampled", 0)):
+        clean += f". The file was counted in place; the tests saw a sample of {words.count(sampled, 'row')}"
     shares = tuple((name, words.percent(share)) for name, share in sorted(page.unlisted.items(), key=lambda p: (-p[1], p[0])))
     return Reading(tuple(lines), clean, shares)

@@ -46,7 +46,7 @@ class Page:
         decided_by: what the verdict was made from: "real rows", or "the certificate and the output".
         decided_from: of the latter, (outcome, reason) of each limit.
         tested: what the checks on patients' rows said where they did not decide; else None.
-        reading: how many cells and lines of the file could not be read as declared (see ``Facts``); empty where not counted.
+        reading: how many cells and lines of the file could not be read as declared (``door.Reading``); empty where not counted.
         unlisted: by column, the share of patients in levels that were not found within the budget.
     """
 
