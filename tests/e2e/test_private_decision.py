@@ -65,12 +65,15 @@ Write = Callable[..., Path]
 
 
 @pytest.fixture
-def write(tmp_path: Path, people: pl.DataFrame) -> Write:
-    """Writes so many patients of the hospital (and odd ones) and a study of them into a folder of their own; gives the study file."""
+def write(tmp_path: Path, people: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Writes so many patients of the hospital (and odd ones) and a study of them into a folder of their own, for a user of its own (one who never ran
+    anything, and so has no budget spent); gives the study file.
+    """
 
     def made(name: str, *, rows: int = 400, odd: int = 0, generator: str = "mst", more: str = "") -> Path:
         folder = tmp_path / name
         folder.mkdir()
+        monkeypatch.setenv("TWINSET_CONFIG", str(tmp_path / f"user of {name}"))
         frame = people.select("age", "sex", "creatinine", "event").head(rows)
         frame = pl.concat([frame, *[pl.DataFrame([ODD], schema=frame.schema)] * odd])
         frame.write_csv(folder / "patients.csv")
