@@ -66,7 +66,7 @@ def least_threshold_ok(threshold: Threshold, *, looser: float = 1.45) -> None:
 
 def in_use(*, per_patient: int, sigma: float, delta: float) -> float:
     """The threshold of one column's levels, in patients, as the vault uses it."""
-    return discover.threshold(per_patient=per_patient, sigma=sigma, delta=delta)
+    return discover.threshold([1], per_patient=per_patient, sigma=sigma, delta=delta)
 
 
 def test_the_threshold_keeps_delta_and_is_no_higher_than_it_must() -> None:

@@ -157,6 +157,6 @@ def test_a_level_of_one_patient_is_hidden_and_one_of_many_found() -> None:
 
 def test_a_lower_threshold_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """1.5 sigma above a patient: one level in fifteen gets through, and delta is no longer true."""
-    monkeypatch.setattr(discover, "threshold", lambda **terms: terms["per_patient"] + 1.5 * terms["sigma"])
+    monkeypatch.setattr(discover, "threshold", lambda reach, **terms: reach[0] + 1.5 * terms["sigma"])
     with pytest.raises(AssertionError, match="more often than delta"):
         check_hidden()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from twinset.dp.vault import Vault
 from twinset.errors import BadInput
 from twinset.generators import GENERATORS
 from twinset.generators.marginals import AIM, MST
+from twinset.generators.marginals.saved import from_dict, to_dict
 from twinset.generators.marginals.zeros import impossible
 from twinset.rules.language import parse
 
@@ -154,6 +156,48 @@ def test_neighbours_by_exchange_pay_for_both_changes(relation: str) -> None:
     assert vault.ledger.epsilon(DELTA) <= 2.0
     if relation == "replace":
         assert model.n_rows == 500
+
+
+def rare(n: int = 4000) -> Cohort:
+    """A tenth of the patients have a level of their own, in texts and in numbers; codes of five patients each share a beginning."""
+    rng = np.random.default_rng(3)
+    own = rng.random((2, n)) < 0.1
+    frame = pl.DataFrame(
+        {
+            "site": np.where(own[0], [f"s{i}" for i in range(n)], rng.choice(["north", "south"], n)),
+            "grade": np.where(own[1], np.arange(n) + 100, rng.integers(0, 3, n)),
+            "icd10": [f"E11.{i // 5}" if i % 2 else f"I10.{i // 5}" for i in rng.permutation(n)],
+        }
+    )
+    return Cohort(frame, Schema((Column("site", "category"), Column("grade", "category"), Column("icd10", "category"))))
+
+
+@pytest.mark.parametrize("name", ["aim", "mst", "bayesian_network"])
+def test_patients_whose_level_was_not_found_are_counted_and_never_turn_into_missing_values(name: str) -> None:
+    """A tenth within 0.03 (noise 0.003, luck 1 in 10^12); a missing share of 0.02 would be seven standard deviations of noise."""
+    train = rare()
+    model = GENERATORS[name]().fit(Vault(train, Ledger(), Allowance(rho_of(2.0, DELTA), 1e-10)), stream(0))
+    unlisted = model.unlisted()  # type: ignore[attr-defined]
+    out = model.sample(4000, stream(1)).frame
+    assert unlisted["site"] == pytest.approx(0.1, abs=0.03)
+    assert unlisted["grade"] == pytest.approx(0.1, abs=0.03)
+    assert (out["site"] == "other").mean() == pytest.approx(unlisted["site"], abs=0.01)
+    assert set(out["grade"].drop_nulls().unique()) == {0, 1, 2}
+    assert max(out[c].null_count() for c in out.columns) < 0.02 * 4000
+    found = from_dict(json.loads(json.dumps(to_dict(model))))  # type: ignore[arg-type]
+    assert found.unlisted() == pytest.approx(unlisted)
+
+
+def test_rare_codes_are_found_by_what_they_share() -> None:
+    """No code has more than five patients, far below any threshold; each category has half of all."""
+    train = rare()
+    vault = Vault(train, Ledger(), Allowance(1e9, 1e-10))
+    domain = vault.discretise(rho=0.01)
+    assert domain["icd10"].levels == ("E11", "I10")
+    counts = vault.marginal(["icd10"], sigma=0.1).counts
+    assert counts.tolist() == [2000, 2000, 0, 0]
+    plain = Cohort(train.frame.rename({"icd10": "note"}), Schema((*tuple(train.schema)[:2], Column("note", "category"))))
+    assert Vault(plain, Ledger(), Allowance(1e9, 1e-10)).discretise(rho=0.01)["note"].levels == ()
 
 
 @pytest.mark.data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -87,6 +88,76 @@ def test_every_kind_of_file_counts_as_memory_does(kind: str, n: int, tmp_path: P
         assert np.array_equal(ours, theirs)
     for axis in cells():
         assert np.array_equal(memory.histogram(axis), file.histogram(axis))
+
+
+CODED = Schema(
+    (Column("atc", "category"), Column("grade", "category", level_type="integer", missing_codes=(-8.0,)), Column("icd10", "category"), Column("age", "integer"))
+)
+
+
+def coded(n: int) -> pl.DataFrame:
+    """Codes that share prefixes, numbers as levels, and gaps in both."""
+    rng = np.random.default_rng(2)
+    frame = pl.DataFrame(
+        {
+            "atc": pl.Series(rng.choice(["C07AB02", "C07AB03", "C07A", "N02", "C", "é02BE01"], n), dtype=pl.String),
+            "grade": rng.choice([-8, 0, 1, 2], n),
+            "icd10": pl.Series(rng.choice(["E11.9", "E11.2", "E11", "I10", 'x"y'], n), dtype=pl.String),
+            "age": rng.integers(0, 90, n),
+        }
+    )
+    gap = rng.random((4, n)) < 0.2
+    return frame.with_columns([pl.when(pl.Series(g)).then(None).otherwise(pl.col(c)).alias(c) for c, g in zip(frame.columns, gap, strict=True)])
+
+
+def one_by_one(frame: pl.DataFrame, found: dict[str, list[Any]], weights: np.ndarray) -> dict[tuple[str, Any], int]:
+    """What ``unfound`` says, row by row and letter by letter."""
+    out: dict[tuple[str, Any], int] = {}
+    for row in frame.iter_rows(named=True):
+        cells = []
+        for name, known in found.items():
+            level = row[name]
+            if level is None or level in known or level == -8:
+                continue
+            parts = [level[:k] for k in {"atc": (1, 3, 4, 5), "icd10": (3,)}.get(name, ()) if k < len(level)]
+            cells += [(name, part) for part in (level, *parts) if part not in known]
+        for cell in cells:
+            out[cell] = out.get(cell, 0) + int(weights[len(cells)])
+    return out
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "duckdb"])
+@pytest.mark.parametrize("n", [0, 1, 400])
+@pytest.mark.parametrize("known", [{}, {"atc": ["C07AB02", "C07"], "grade": [1], "icd10": ['x"y', "E11"]}])
+def test_weights_of_unfound_levels_are_the_same_everywhere(kind: str, n: int, known: dict[str, list[Any]], tmp_path: Path) -> None:
+    frame = coded(n)
+    path, reading = stored(frame, tmp_path, kind)
+    found = {c: list(known.get(c, [])) for c in ("atc", "grade", "icd10")}
+    weights = discover.weights(8)
+    expected = one_by_one(frame, found, weights)
+    for table in (MemoryTable(Cohort(frame, CODED)), FileTable(path, CODED, how=reading)):
+        keys, held = table.unfound(found, weights)
+        assert held.dtype == np.int64
+        assert dict(zip(keys, held.tolist(), strict=True)) == expected
+        assert list(keys) == sorted(keys, key=lambda k: (list(found).index(k[0]), k[1]))
+
+
+def test_an_unlisted_code_is_counted_as_its_longest_listed_prefix(tmp_path: Path) -> None:
+    frame = coded(400)
+    path, reading = stored(frame, tmp_path, "parquet")
+    axes = (
+        discover.level_axis(CODED["atc"], ("C", "C07A", "C07AB03"), other=True),
+        discover.level_axis(CODED["grade"], (0, 1), other=True),
+        discover.level_axis(CODED["icd10"], ("E11", "E11.2"), other=True),
+    )
+    file, memory = FileTable(path, CODED, how=reading), MemoryTable(Cohort(frame, CODED))
+    for axis in axes:
+        assert np.array_equal(memory.histogram(axis), file.histogram(axis))
+    counts = memory.histogram(axes[0])
+    held = dict(frame["atc"].value_counts().iter_rows())
+    assert counts[:3].tolist() == [held["C"], held["C07A"] + held["C07AB02"], held["C07AB03"]]
+    assert counts[3] == held["N02"] + held["é02BE01"]
+    assert memory.histogram(axes[2])[0] == frame.filter(pl.col("icd10").is_in(["E11", "E11.9"])).height
 
 
 def test_regrouped_cells_are_counted_anew(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from twinset.coding.columns import Coded, Codes, Numbers, decode, encode
+from twinset.coding.hierarchy import nearest
 from twinset.core.cohort import Cohort
 from twinset.core.domain import OTHER, Axis, Domain
 from twinset.core.schema import Column, Level, Schema
@@ -52,7 +53,7 @@ def rows(codes: IntArray, domain: Domain, schema: Schema, dtypes: Mapping[str, p
     for axis, row in zip(domain, codes, strict=True):
         fine = _spread(axis, row, rng)
         column = schema[axis.name]
-        coded.append(_number(axis, column, fine, rng) if column.numeric else _level(axis, column, fine, dtypes[axis.name]))
+        coded.append(_number(axis, column, fine, rng) if column.numeric else _level(axis, column, fine, dtypes[axis.name], rng))
     return decode(coded, dtypes)
 
 
@@ -77,7 +78,16 @@ def _levels(column: Codes, axis: Axis, unlisted: Unlisted) -> IntArray:
     known: dict[Level | None, int] = {code: axis.n_values + axis.other + j for j, code in enumerate(axis.column.missing_codes)}
     known |= {level: i for i, level in enumerate(axis.levels)}
     elsewhere = axis.n_values if axis.other else axis.n_fine - 1 if unlisted == "missing" else -1
-    table = [axis.n_fine - 1 if level is None else known.get(level, elsewhere) for level in column.levels]
+
+    def place(level: Level | None) -> int:
+        if level is None:
+            return axis.n_fine - 1
+        if level in known:
+            return known[level]
+        prefix = nearest(level, known, axis.name) if axis.other and isinstance(level, str) else None
+        return elsewhere if prefix is None else prefix
+
+    table = [place(level) for level in column.levels]
     return np.array(table, dtype=np.int32)[column.codes] if table else np.zeros(0, dtype=np.int32)
 
 
@@ -118,7 +128,13 @@ def _number(axis: Axis, column: Column, fine: IntArray, rng: Rng) -> Numbers:
     return Numbers(column, values, gaps, digits if column.kind != "datetime" else None)
 
 
-def _level(axis: Axis, column: Column, fine: IntArray, dtype: pl.DataType) -> Coded:
+def _level(axis: Axis, column: Column, fine: IntArray, dtype: pl.DataType, rng: Rng) -> Coded:
+    """``other`` is a word where levels are texts; where they are numbers there is no way to write it, and a listed level is drawn instead."""
+    if axis.other and dtype != pl.String and axis.levels:
+        unlisted = np.flatnonzero(fine == axis.n_values)
+        mass = np.maximum(axis.weights[: axis.n_values], 1e-300)
+        fine = fine.copy()
+        fine[unlisted] = rng.choice(axis.n_values, len(unlisted), p=mass / mass.sum())
     other = (OTHER if dtype == pl.String else None,) if axis.other else ()
     codes = [None if dtype == pl.String else int(c) if dtype.is_integer() else c for c in axis.column.missing_codes]
     levels: tuple[Level | None, ...] = (*axis.levels, *other, *codes, None)

@@ -1,13 +1,15 @@
-"""Bounds, bins and levels that nobody declared, found from noisy counts on public grids.
+"""Bounds, bins and levels that nobody declared, found from noisy counts.
 
-Everything here is either public (the grids) or post-processing of counts that were paid for; the vault does the asking.
-Binning follows the idea of PrivTree (Zhang, Xiao and Xie, SIGMOD 2016): split a cell further only where its noisy count is large.
+Everything here is either public (grids, thresholds, how a budget is shared) or post-processing of counts that were paid for; the vault does the asking.
+Binning follows the idea of PrivTree (Zhang, Xiao and Xie, SIGMOD 2016): split a cell further only where its noisy count is large. Levels are found
+in passes, with weights that go where the passes before found nothing: :func:`weights` and :func:`threshold`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,9 +20,14 @@ from twinset.errors import BadInput
 FloatArray = np.ndarray
 WHOLE = 64  # whole numbers over a range of at most so many get a cell each, and need no bins
 GRID = 48  # even cells of a first grid
-SPLIT = 16  # parts of a cell that is split
+SPLIT = 256  # parts of a cell that is split, at most
 BINS = 20  # modelled cells of a number, about: equal shares of the patients
 CLEAR = 4.0  # sigma: a cell of the bounds' grid counts where its noisy count is beyond
+LIKELY = 1.5  # sigma: and then so do its neighbours, one after the other, down to here
+PART = 2.0  # sigma: about what a part of a split cell should hold
+SCALE = 2**12  # the weight of a row over all columns of levels, in whole numbers
+PASSES = ((0.05, 0.1), (0.2, 0.1), (0.75, 0.8))  # over the levels: each one's share of their budget, and of the thresholds' probability of failure
+NUMBERS = 0.75  # of the budget: the most that numbers take
 
 
 def level_axis(column: Column, levels: tuple[Level, ...], *, other: bool) -> Axis:
@@ -87,19 +94,28 @@ def unbounded_grid(column: Column) -> FloatArray:
     return np.unique(edges)
 
 
-def bounds(edges: FloatArray, counts: FloatArray, *, sigma: float) -> tuple[float, float]:
-    """The ends of the clearly occupied cells of the unbounded grid; (0, 1) where none is clear."""
+def bounds(edges: FloatArray, counts: FloatArray, *, sigma: float) -> tuple[int, int]:
+    """The first and the last occupied cell of the unbounded grid: those that are clear of the noise, and what seems to be joined to them; the cell of 0 where none is clear."""
     held = np.flatnonzero(counts > CLEAR * sigma)
-    return (float(edges[held[0]]), float(edges[held[-1] + 1])) if len(held) else (0.0, 1.0)
+    if not len(held):
+        zero = int(np.searchsorted(edges, 0.0))
+        return zero, zero
+    first, last = int(held[0]), int(held[-1])
+    while first > 0 and counts[first - 1] > LIKELY * sigma:
+        first -= 1
+    while last < len(counts) - 1 and counts[last + 1] > LIKELY * sigma:
+        last += 1
+    return first, last
 
 
 def split(column: Column, edges: FloatArray, counts: FloatArray, *, sigma: float) -> FloatArray:
-    """The grid with every heavy cell cut further."""
+    """The grid with every heavy cell cut further, into more parts where it is heavier."""
     total = max(counts.sum(), 1.0)
     heavy = counts > max(total / (2 * BINS), CLEAR * sigma)
     parts = [edges]
     for i in np.flatnonzero(heavy):
-        inner = np.linspace(edges[i], edges[i + 1], SPLIT + 1)[1:-1]
+        n = int(np.clip(2 ** round(math.log2(counts[i] / (PART * sigma))), 2, SPLIT))
+        inner = np.linspace(edges[i], edges[i + 1], n + 1)[1:-1]
         parts.append(np.unique(np.ceil(inner)) if whole(column) else inner if edges[i + 1] - edges[i] > 1e-9 * max(abs(edges[i]), 1e-9) else inner[:0])
     return np.unique(np.concatenate(parts))
 
@@ -119,12 +135,93 @@ def bins(counts: FloatArray, *, sigma: float) -> np.ndarray:
     return np.unique(np.minimum(out, max(n - 1, 0)) if held < 0.5 * least else out, return_inverse=True)[1]
 
 
-def threshold(*, per_patient: int, sigma: float, delta: float) -> float:
-    """A noisy count beyond this shows a level: one that a single patient holds is shown with probability at most ``delta``.
+def shape(edges: FloatArray, counts: FloatArray, cell_of: np.ndarray, *, sigma: float) -> FloatArray:
+    """How the patients of each bin spread over its fine cells: by their noisy counts, drawn towards evenly as far as noise alone explains the differences.
 
-    The discrete Gaussian is sub-Gaussian with parameter sigma (Canonne, Kamath and Steinke 2020), and a patient brings at most ``per_patient`` levels.
+    Shrinkage after James and Stein (1961), bin by bin. float64 (fine cells,), not negative.
     """
-    return per_patient + sigma * math.sqrt(2 * math.log(2 * per_patient / delta))
+    width = np.diff(edges)
+    held, spread = np.bincount(cell_of, weights=counts), np.bincount(cell_of, weights=width)
+    even = np.maximum(held, 0.0)[cell_of] * width / spread[cell_of]
+    apart = np.bincount(cell_of, weights=(counts - even) ** 2)
+    kept = np.maximum(1 - sigma**2 * np.bincount(cell_of) / np.maximum(apart, 1e-300), 0.0)
+    return np.asarray(np.maximum(even + kept[cell_of] * (counts - even), 0.0))
+
+
+@dataclass(frozen=True)
+class Shares:
+    """The noise of every look of discovery, as a multiple of what one patient can change the answer by (in L2).
+
+    ``levels``: of each pass over the levels of all columns, with its share of the thresholds' probability of failure. ``number``: of each of two looks at each number.
+    """
+
+    levels: tuple[tuple[float, float], ...]
+    number: float
+
+
+def shares(rho: float, *, levels: int, numbers: int) -> Shares:
+    """How ``rho`` is shared between so many columns of undeclared levels and so many numbers: a column of levels gets half of what a number gets for two looks.
+
+    Never more than was given. One column of levels is looked at once: there is nothing to send weights to.
+    """
+    if not (levels or numbers) or not rho > 0:
+        return Shares((), 0.0)
+    rho *= 1 - 1e-9
+    each = rho / (levels + 2 * numbers)
+    passes = PASSES if levels > 1 else ((1.0, 1.0),)
+    found = tuple((1 / math.sqrt(2 * share * levels * each), failing) for share, failing in passes) if levels else ()
+    return Shares(found, 1 / math.sqrt(2 * min(each, NUMBERS * rho / (2 * numbers))) if numbers else 0.0)
+
+
+def weights(most: int) -> np.ndarray:
+    """int64 (most + 1,): what a row gives each of its cells if it has m of them, for m from 0: floor(SCALE / sqrt(m)).
+
+    Whatever m, the squares of a row's weights add up to at most SCALE^2, so its whole vector, over all columns, has L2 norm at most SCALE.
+    Source: Gopi, Gulhane, Kulkarni, Shen, Shokouhi and Yekhanin, "Differentially private set union" (ICML 2020), and, for weights sent from
+    heavy items to light ones, Carvalho, Wang and Gondara, "Incorporating item frequency for differentially private set union" (AAAI 2022).
+
+    >>> weights(4).tolist()
+    [0, 4096, 2896, 2364, 2048]
+    """
+    return np.array([0, *(math.isqrt(SCALE**2 // m) for m in range(1, most + 1))], dtype=np.int64)
+
+
+def threshold(reach: Sequence[int], *, per_patient: int, sigma: float, delta: float) -> int:
+    """A noisy weight beyond this shows a level: any that one patient alone holds are shown with probability at most ``delta`` in all.
+
+    ``reach[q - 1]``: the most weight that a row can give each of its cells if it has q of them; a row has at most ``len(reach)``. ``sigma``: of
+    the discrete Gaussian noise on a cell, in the same unit.
+
+    Proof. Let k = ``per_patient``, d = ``len(reach)``, and C the cells that only this patient's rows reach, at most k d of them. Cell c has weight
+    W(c) = the sum of a(r) over his rows r that reach it, a(r) = reach[q(r) - 1]. The vault shows c where W(c) + X > T, that is, T being whole, where
+    X >= T + 1 - W(c). For whole m >= 1 the discrete Gaussian X has P(X >= m) <= Q((m - 1) / sigma), Q the upper tail of the normal law (Canonne, Kamath
+    and Steinke 2020, proposition 25: the sum over x >= m is below the integral from m - 1, the normaliser above sqrt(2 pi) sigma). So c is shown with
+    probability at most h(W(c)), h(w) = Q((T - w) / sigma), wherever w <= T. h is convex and increasing on [0, T], so g = h - h(0) is convex with
+    g(0) = 0. By Jensen's inequality, W(c) being the mean over the k rows of k a(r) [r reaches c],
+
+        sum over C of h(W(c)) <= |C| h(0) + 1/k sum over r of q(r) g(k a(r)) <= k d h(0) + max over q of q (h(k reach[q - 1]) - h(0)),
+
+    and that is at most ``delta`` at the T returned, the smallest such whole number not below the greatest k reach[q - 1].
+    Under replace-one two patients differ, each with levels of their own: give half of delta.
+    """
+    most, d = per_patient * max(reach), len(reach)
+
+    def shown(line: int) -> float:
+        alone = _beyond(line / sigma)
+        return per_patient * d * alone + max(q * (_beyond((line - per_patient * a) / sigma) - alone) for q, a in enumerate(reach, start=1))
+
+    low, high = math.ceil(most) - 1, math.ceil(most) + math.ceil(sigma) + 1
+    while shown(high) > delta:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if shown(middle) <= delta else (middle, high)
+    return high
+
+
+def _beyond(z: float) -> float:
+    """The upper tail of the standard normal law."""
+    return 0.5 * math.erfc(z / math.sqrt(2))
 
 
 def refuse(names: list[str]) -> None:

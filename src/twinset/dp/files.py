@@ -80,6 +80,23 @@ class FileTable:
         found = self._database.rows(f"SELECT {x}, count(*) FROM rows WHERE {x} IS NOT NULL GROUP BY 1 ORDER BY 1")
         return [level for level, _ in found], np.array([n for _, n in found], dtype=np.int64)
 
+    def unfound(self, found: Mapping[str, Sequence[Level]], weights: IntArray) -> tuple[Sequence[tuple[str, Level]], IntArray]:
+        if not found:
+            return [], np.zeros(0, dtype=np.int64)
+        cells = [(name, cell) for name, known in found.items() for cell in sql.unfound(self._schema[name], self._x(name), self.dtypes[name], known)]
+        m = " + ".join(f"(({cell}) IS NOT NULL)::INTEGER" for _, cell in cells)
+        weighed = f"SELECT *, list_extract([{', '.join(map(str, weights))}]::BIGINT[], ({m}) + 1) AS weight FROM rows"
+        keys: list[tuple[str, Level]] = []
+        totals: list[int] = []
+        for name in found:
+            mine = " UNION ALL ".join(f"SELECT {cell} AS level, weight FROM weighed" for of, cell in cells if of == name)
+            rows = self._database.rows(
+                f"WITH weighed AS ({weighed}) SELECT level, sum(weight)::BIGINT FROM ({mine}) WHERE level IS NOT NULL GROUP BY 1 ORDER BY 1"
+            )
+            keys += [(name, level) for level, _ in rows]
+            totals += [n for _, n in rows]
+        return keys, np.array(totals, dtype=np.int64)
+
     def counts(self, domain: Domain) -> Counts:
         if self._domain is None or not same_cells(self._domain, domain):
             self._code(domain)

@@ -6,10 +6,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import polars as pl
 
+from twinset.coding.hierarchy import lengths
 from twinset.coding.identity import GOLDEN, MASK, MIX
 from twinset.core.domain import Axis
-from twinset.core.schema import Level
+from twinset.core.schema import Column, Level
 
 
 def text(value: str) -> str:
@@ -37,20 +39,48 @@ def mixed(query: str, *, also: str = "") -> str:
     return out
 
 
+def unfound(column: Column, x: str, dtype: pl.DataType, known: Sequence[Level]) -> list[str]:
+    """The level of a value, and then its prefixes (``coding.hierarchy``), each null where it is in ``known``."""
+    listed = [*known, *(column.missing_codes if dtype.is_numeric() else ())]
+    among = ", ".join(map(literal, listed))
+    there = f"{x} IS NOT NULL" + (f" AND {x} NOT IN ({among})" if listed else "")
+    out = [f"CASE WHEN {there} THEN {x} END"]
+    for n in lengths(column.name) if dtype == pl.String else ():
+        prefix = f"left({x}, {n})"
+        inside = f"{there} AND length({x}) > {n}" + (f" AND {prefix} NOT IN ({among})" if listed else "")
+        out.append(f"CASE WHEN {inside} THEN {prefix} END")
+    return out
+
+
 def cell(axis: Axis, x: str) -> str:
     """The fine cell of a value; one that has no cell counts as missing."""
     first, null = axis.n_values + axis.other, axis.n_fine - 1
     if axis.column.numeric:
         codes = "".join(f" WHEN {x} = {literal(float(c))} THEN {first + j}" for j, c in enumerate(axis.column.missing_codes))
         return f"CASE WHEN {x} IS NULL THEN {null}{codes} ELSE {_interval(axis, x)} END"
-    elsewhere = axis.n_values if axis.other else null
+    elsewhere = str(axis.n_values if axis.other else null)
+    if axis.other and any(isinstance(v, str) for v in axis.levels):
+        elsewhere = _nearest(axis, x)
+    elif axis.levels and axis.column.missing_codes and not any(isinstance(v, str | bool) for v in axis.levels):
+        kinds = [f"WHEN {x} = {literal(float(c))} THEN {first + j}" for j, c in enumerate(axis.column.missing_codes)]
+        elsewhere = f"CASE {' '.join(kinds)} ELSE {elsewhere} END"
     levels = sorted(enumerate(axis.levels), key=lambda p: p[1].encode() if isinstance(p[1], str) else p[1])
-    leaves = [f"CASE WHEN {x} = {literal(v)} THEN {i} ELSE {elsewhere} END" for i, v in levels]
+    leaves = [f"CASE WHEN {x} = {literal(v)} THEN {i} END" for i, v in levels]
     if levels and isinstance(levels[0][1], bool):
-        found = f"CASE {x} {' '.join(f'WHEN {literal(v)} THEN {i}' for i, v in levels)} ELSE {elsewhere} END"
+        found = f"CASE {x} {' '.join(f'WHEN {literal(v)} THEN {i}' for i, v in levels)} END"
     else:
-        found = tree(x, [literal(v) for _, v in levels[1:]], leaves) if levels else str(elsewhere)
-    return f"CASE WHEN {x} IS NULL THEN {null} ELSE {found} END"
+        found = tree(x, [literal(v) for _, v in levels[1:]], leaves) if levels else "NULL"
+    return f"CASE WHEN {x} IS NULL THEN {null} ELSE coalesce({found}, {elsewhere}) END"
+
+
+def _nearest(axis: Axis, x: str) -> str:
+    """The place of the longest listed prefix of an unlisted code (``coding.hierarchy``), else that of ``other``."""
+    out = str(axis.n_values)
+    for n in lengths(axis.name):
+        listed = [f"WHEN {literal(v)} THEN {i}" for i, v in enumerate(axis.levels) if isinstance(v, str) and len(v) == n]
+        if listed:
+            out = f"CASE CASE WHEN length({x}) > {n} THEN left({x}, {n}) END {' '.join(listed)} ELSE {out} END"
+    return out
 
 
 def _interval(axis: Axis, x: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from twinset.coding.discretise import Unlisted, cells, fine_cells
+from twinset.coding.hierarchy import lengths
 from twinset.core.cohort import Cohort
 from twinset.core.domain import Axis, Domain
 from twinset.core.schema import Level, Schema
@@ -40,6 +41,14 @@ class Table(Protocol):
 
     def levels(self, name: str) -> tuple[Sequence[Level], IntArray]:
         """The levels of a category that occur, in order, and how often."""
+        ...
+
+    def unfound(self, found: Mapping[str, Sequence[Level]], weights: IntArray) -> tuple[Sequence[tuple[str, Level]], IntArray]:
+        """Of the columns of ``found``, the levels that are not in it, as (column, level) and in order, and their weights, int64.
+
+        A row's cells are, in each column, its level if that is not missing and not found, and then also the level's prefixes
+        (``coding.hierarchy``) that are not found. A row with m cells gives ``weights[m]`` to each.
+        """
         ...
 
     def counts(self, domain: Domain) -> Counts:
@@ -86,6 +95,33 @@ class MemoryTable:
         column = column.drop_nans() if column.dtype.is_float() else column
         counted = column.value_counts().sort(name)
         return counted[name].to_list(), counted["count"].to_numpy().astype(np.int64)
+
+    def unfound(self, found: Mapping[str, Sequence[Level]], weights: IntArray) -> tuple[Sequence[tuple[str, Level]], IntArray]:
+        parts = [part for name, known in found.items() for part in self._not_in(name, known)]
+        n_cells = np.zeros(len(self), dtype=np.int64)
+        for _, _, there in parts:
+            n_cells += there.to_numpy()
+        keys: list[tuple[str, Level]] = []
+        totals: list[IntArray] = [np.zeros(0, dtype=np.int64)]
+        for name in found:
+            mine = [pl.DataFrame({"level": x.filter(there), "weight": weights[n_cells[there.to_numpy()]]}) for of, x, there in parts if of == name]
+            held = pl.concat(mine).group_by("level").agg(pl.col("weight").sum()).sort("level")
+            keys += [(name, level) for level in held["level"].to_list()]
+            totals.append(held["weight"].to_numpy().astype(np.int64))
+        return keys, np.concatenate(totals)
+
+    def _not_in(self, name: str, known: Sequence[Level]) -> list[tuple[str, pl.Series, pl.Series]]:
+        """The column's levels, then their prefixes, each with the rows (bool) in which they are a cell."""
+        x = self._cohort[name].alias("level")
+        x = x.fill_nan(None) if x.dtype.is_float() else x
+        listed = [*known, *(self.schema[name].missing_codes if x.dtype.is_numeric() else ())]
+        there = x.is_not_null() & ~x.is_in(pl.Series(listed, dtype=x.dtype, strict=False).implode()).fill_null(False)
+        parts = [(name, x, there)]
+        for n in lengths(name) if x.dtype == pl.String else ():
+            prefix = x.str.head(n)
+            inside = (x.str.len_chars() > n).fill_null(False) & ~prefix.is_in(pl.Series(listed, dtype=pl.String).implode()).fill_null(False)
+            parts.append((name, prefix, there & inside))
+        return parts
 
     def counts(self, domain: Domain) -> Counts:
         if self._fine is None or self._domain is None or not same_cells(self._domain, domain):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from twinset.coding.hierarchy import lengths
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import BoolArray, FloatArray, Measurement, Rule
 from twinset.core.domain import Axis, Domain
@@ -84,20 +85,14 @@ class Vault:
         self._check_patients()
         levels = [c for c in columns if not c.numeric and not self._listed(c)]
         unbounded = [c for c in columns if c.numeric and not _bounded(c)]
-        binned = [c for c in columns if c.numeric and not (_bounded(c) and discover.single(c))]
-        looks = len(levels) + len(unbounded) + 2 * len(binned)
         if not rho > 0 and (levels or unbounded):
             discover.refuse([c.name for c in (*levels, *unbounded)])
-        sigma = self.sensitivity * math.sqrt(looks / (2 * rho * (1 - 1e-9))) if looks and rho > 0 else 0.0
-        delta = self.allowance.delta / len(levels) if self.allowance and levels else 0.0
-        axes = []
-        for column in columns:
-            if not column.numeric:
-                axes.append(self._levels(column, sigma, delta) if column in levels else self._declared_levels(column))
-                continue
-            known = self._find_bounds(column, sigma) if column in unbounded else column
-            axes.append(self._bins(known, sigma) if column in binned and sigma else discover.number_axis(known, discover.grid(known)))
-        return self._begin(Domain(tuple(axes)))
+        binned = [c for c in columns if c.numeric and not (_bounded(c) and discover.single(c))] if rho > 0 else []
+        shares = discover.shares(rho, levels=len(levels), numbers=len(binned))
+        found = self._levels(levels, shares.levels) if levels else {}
+        found |= {c.name: self._bins(c, self.sensitivity * shares.number) for c in binned}
+        declared = {c.name: discover.number_axis(c, discover.grid(c)) if c.numeric else self._declared_levels(c) for c in columns if c.name not in found}
+        return self._begin(Domain(tuple((found | declared)[c.name] for c in columns)))
 
     def recode(self, domain: Domain) -> None:
         """Use other groups for all later questions. Free: regrouping is post-processing.
@@ -269,38 +264,51 @@ class Vault:
             self._workload = workload, np.concatenate(tables), np.cumsum([0, *map(len, tables[:-1])])
         return self._workload[1], self._workload[2]
 
-    def _find_bounds(self, column: Column, sigma: float) -> Column:
-        edges = discover.unbounded_grid(column)
-        column = replace(column, low=None, high=None)
-        low, high = discover.bounds(edges, self._histogram(discover.number_axis(column, edges), sigma, "bounds"), sigma=sigma)
-        return replace(column, low=low, high=high - discover.whole(column), origin="noisy")
-
     def _bins(self, column: Column, sigma: float) -> Axis:
-        """Two looks: on the public grid, then on the grid with its heavy cells cut further."""
-        first = discover.grid(column)
-        counts = self._histogram(discover.number_axis(column, first), sigma, "bins")
-        edges = discover.split(column, first, counts, sigma=sigma)
-        found = self._histogram(discover.number_axis(column, edges), sigma, "finer bins")
-        same = np.isin(edges[:-1], first[:-1]) & np.isin(edges[1:], first[1:])
-        held = np.searchsorted(first, edges[:-1], side="right") - 1
-        found = np.where(same, (found + counts[held]) / 2, found)  # cells that were not cut were counted twice
-        return discover.number_axis(column, edges, cell_of=discover.bins(found, sigma=sigma), weights=np.maximum(found, 0.0))
+        """Two looks: on a public grid, which also tells the bounds where they are not declared; then with its heavy cells cut further."""
+        grid = discover.grid(column) if _bounded(column) else discover.unbounded_grid(column)
+        known = column if _bounded(column) else replace(column, low=None, high=None)
+        counts = self._histogram(discover.number_axis(known, grid), sigma, "bins")
+        if not _bounded(column):
+            first, last = discover.bounds(grid, counts, sigma=sigma)
+            grid, counts = grid[first : last + 2], counts[first : last + 1]
+            known = replace(column, low=float(grid[0]), high=float(grid[-1]) - discover.whole(column), origin="noisy")
+        edges = discover.grid(known) if discover.single(known) else discover.split(known, grid, counts, sigma=sigma)
+        finer = self._histogram(discover.number_axis(known, edges), sigma, "finer bins")
+        same = np.isin(edges[:-1], grid[:-1]) & np.isin(edges[1:], grid[1:])
+        held = np.searchsorted(grid, edges[:-1], side="right") - 1
+        finer = np.where(same, (finer + counts[held]) / 2, finer)  # cells that were not cut were counted twice
+        cell_of = discover.bins(finer, sigma=sigma)
+        return discover.number_axis(known, edges, cell_of=cell_of, weights=discover.shape(edges, finer, cell_of, sigma=sigma))
 
     def _histogram(self, axis: Axis, sigma: float, what: str) -> np.ndarray:
         """Noisy counts of the value cells of one column on a public or paid-for grid."""
         self._bill(events.gaussian(f"{axis.name}: {what}", sigma=sigma, sensitivity=self.sensitivity))
         return noise.discrete_gaussian(self._rows.histogram(axis), sigma=sigma)[: axis.n_values].astype(np.float64)
 
-    def _levels(self, column: Column, sigma: float, delta: float) -> Axis:
-        """Levels that clearly more than one patient holds; all others become ``other``."""
+    def _levels(self, columns: Sequence[Column], passes: Sequence[tuple[float, float]]) -> dict[str, Axis]:
+        """The levels that clearly more than one patient holds; all others become ``other``.
+
+        Each pass is one look at all columns: a row gives ``discover.weights`` to its cells whose levels no pass before has shown. What was shown
+        is paid for, so a row's weights are its own affair, and from the second pass on most rows have one cell or none to give them to.
+        """
+        exchanged = 2 if self._replace else 1  # patients who differ between neighbours, each with levels of their own
+        delta = self.allowance.delta / exchanged if self.allowance else 0.0
         if not delta > 0:
-            discover.refuse([column.name])
-        self._bill(events.threshold(f"{column.name}: levels", sigma=sigma, sensitivity=self.sensitivity, delta=delta))
-        levels, held = self._rows.levels(column.name)
-        noisy = noise.discrete_gaussian(held, sigma=sigma, keys=levels)
-        least = discover.threshold(per_patient=self._per_patient, sigma=sigma, delta=delta)
-        found: tuple[Level, ...] = tuple(level for level, shown in zip(levels, noisy > least, strict=True) if shown)
-        return discover.level_axis(replace(column, origin="noisy"), found, other=True)
+            discover.refuse([c.name for c in columns])
+        found: dict[str, list[Level]] = {c.name: [] for c in columns}
+        weights = discover.weights(sum(1 + len(lengths(c.name)) for c in columns))
+        for n, (noises, failing) in enumerate(passes, start=1):
+            sensitivity = discover.SCALE * self.sensitivity
+            sigma = noises * sensitivity
+            self._bill(events.threshold(f"levels, pass {n}", sigma=sigma, sensitivity=sensitivity, delta=exchanged * failing * delta))
+            keys, held = self._rows.unfound(found, weights)
+            noisy = noise.discrete_gaussian(held, sigma=sigma, keys=keys)
+            line = discover.threshold(weights[1:].tolist(), per_patient=self._per_patient, sigma=sigma, delta=failing * delta)
+            for (name, level), shown in zip(keys, (noisy > line).tolist(), strict=True):
+                if shown:
+                    found[name].append(level)
+        return {c.name: discover.level_axis(replace(c, origin="noisy"), tuple(sorted(found[c.name])), other=True) for c in columns}
 
 
 def _bounded(column: Column) -> bool:

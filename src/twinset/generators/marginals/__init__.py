@@ -74,7 +74,7 @@ class AIM:
     focus_weight: Weight = 2.0
     max_cells: Cells = 262_144
     rounds: Count = 0
-    domain_share: ShareOrNone = 0.15
+    domain_share: ShareOrNone = 0.2
     one_way_share: Share = 0.3
     always: tuple[Table, ...] | None = None
     always_share: Share = 0.13
@@ -99,7 +99,7 @@ class MST:
     focus: Columns | None = None
     focus_weight: Weight = 2.0
     max_cells: Cells = 1_000_000
-    domain_share: ShareOrNone = 0.15
+    domain_share: ShareOrNone = 0.2
     one_way_share: Share = 0.25
     strength: Strength = 0.003
     sweeps: Sweeps = 8
@@ -141,6 +141,23 @@ class MarginalsModel:
     def share_noise(self) -> float:
         """The noise of the one-way counts over the noisy total; see the contract."""
         return sum(sigma for names, sigma in self.measured if len(names) == 1) / len(self.domain) / max(self.tree.total, 1.0)
+
+    def unlisted(self) -> dict[str, float]:
+        """The noisy share of patients whose level was not found, for every column whose levels were looked for: 0 to 1. Made of paid answers.
+
+        These patients are drawn as ``other``; where levels are numbers, which have no such word, as one of the levels found.
+        """
+        out = {}
+        for i, axis in enumerate(self.domain):
+            if not axis.other:
+                continue
+            held = self.tree.marginal((i,))
+            assert held is not None  # every column is measured
+            together = axis.cell_of == axis.cell_of[axis.n_values]
+            mass = float(axis.weights[together].sum())
+            part = float(axis.weights[axis.n_values]) / mass if mass > 0 else 1 / int(together.sum())
+            out[axis.name] = float(held[axis.cell_of[axis.n_values]]) / max(self.tree.total, 1.0) * part
+        return out
 
     def __repr__(self) -> str:
         return f"MarginalsModel({len(self.domain)} columns, {len(self.measured)} measurements, {len(self.tree.belief):,} cells)"
