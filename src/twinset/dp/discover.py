@@ -27,7 +27,7 @@ LIKELY = 1.5  # sigma: and then so do its neighbours, one after the other, down 
 PART = 2.0  # sigma: about what a part of a split cell should hold
 SCALE = 2**12  # the weight of a row over all columns of levels, in whole numbers
 PASSES = ((0.05, 0.1), (0.2, 0.1), (0.75, 0.8))  # over the levels: each one's share of their budget, and of the thresholds' probability of failure
-NUMBERS = 0.75  # of the budget: the most that numbers take
+NUMBERS = 0.6  # of the budget: the most that numbers take
 
 
 def level_axis(column: Column, levels: tuple[Level, ...], *, other: bool) -> Axis:

@@ -16,7 +16,7 @@ class Event:
     """One billed look.
 
     ``rho`` is the zCDP cost (infinite for ``reveal``); ``noise`` the scale of the noise in counts (of a ``noisy-max``:
-    in steps of its grid); ``sensitivity`` the L2 change one patient can make, in the same unit (of a ``noisy-max``: the most
+    in steps of its grid; of a ``threshold``: in weights, of which a row has ``discover.SCALE``); ``sensitivity`` the L2 change one patient can make, in the same unit (of a ``noisy-max``: the most
     that one score moves). ``delta``: the probability with which rho does not hold, for a public threshold on private counts.
     """
 
@@ -59,9 +59,10 @@ def noisy_max(name: str, *, epsilon: float) -> Event:
 
 
 def threshold(name: str, *, sigma: float, sensitivity: float, delta: float) -> Event:
-    """The bill of noisy counts of levels nobody declared, of which only those above a public threshold are shown.
+    """The bill of noisy weights of levels nobody declared, of which only those above a public threshold are shown.
 
-    The noise costs what :func:`gaussian` costs; ``delta`` bounds the probability that a level held by one patient alone is shown.
+    ``sigma`` and ``sensitivity`` in the same unit, whatever it is. The noise costs what :func:`gaussian` costs; ``delta`` bounds the probability that
+    any level held by one patient alone is shown, and adds to the delta at which epsilon is told (under replace-one for both patients together).
     Raises BadInput where ``delta`` is not between 0 and 1, or ``sigma`` not positive.
     """
     if not 0 < delta < 1:

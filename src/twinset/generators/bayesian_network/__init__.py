@@ -49,7 +49,7 @@ class BayesianNetwork:
     max_parents: Count = 3
     family_cells: Cells = 50_000
     smoothing: Positive = 5.0
-    domain_share: ShareOrNone = 0.2
+    domain_share: ShareOrNone = 0.25
     one_way_share: Share = 0.2
     strength: Strength = 0.003
     sweeps: Sweeps = 8

@@ -74,7 +74,7 @@ class AIM:
     focus_weight: Weight = 2.0
     max_cells: Cells = 262_144
     rounds: Count = 0
-    domain_share: ShareOrNone = 0.2
+    domain_share: ShareOrNone = 0.25
     one_way_share: Share = 0.3
     always: tuple[Table, ...] | None = None
     always_share: Share = 0.13
@@ -99,7 +99,7 @@ class MST:
     focus: Columns | None = None
     focus_weight: Weight = 2.0
     max_cells: Cells = 1_000_000
-    domain_share: ShareOrNone = 0.2
+    domain_share: ShareOrNone = 0.25
     one_way_share: Share = 0.25
     strength: Strength = 0.003
     sweeps: Sweeps = 8
