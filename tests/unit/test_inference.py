@@ -237,7 +237,7 @@ def test_released_folder(tmp_path: Path) -> None:
         levels = f"levels = {json.dumps(list(c.levels))}\n" if c.levels else ""
         sections += f'[columns.{c.name}]\ntype = "{c.kind}"\nrole = "{c.role}"\norigin = "public"\n{numbers}{levels}'
     study = (
-        'name = "T"\nseed = 0\naudience = "x"\n[data]\npath = "patients.csv"\nseparator = ","\ndecimal = "."\nencoding = "utf-8"\nmissing = []\nunit = "row"\n[generator]\nname = "aim"\n[release]\nn = 0\ncopies = 2\n'
+        'name = "T"\nseed = 0\naudience = "x"\n[data]\npath = "patients.csv"\nseparator = ","\ndecimal = "."\nencoding = "utf-8"\nmissing = []\ndate_order = "ymd"\nunit = "row"\n[generator]\nname = "aim"\n[release]\nn = 0\ncopies = 2\n'
         f'[privacy]\nepsilon = 2\ndelta = 1e-6\nunit = "row"\nbudget = 2\n{sections}[policy]\nname = "p"\nchecks = []\n'
         '[[endpoints]]\nkind = "survival"\nname = "death"\ntime = "time"\nevent = "event"\nevent_value = 1\narm = "arm"\n'
     )
