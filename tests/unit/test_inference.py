@@ -131,7 +131,10 @@ def test_independent_rows_have_the_chance_of_patients() -> None:
 
 
 def test_error_of_a_share_has_its_closed_form() -> None:
-    """Sampling p (1 - p) / n, noise sigma^2 (p^2 + (1 - p)^2) / n^2; catches noise added twice, forgotten, or of the wrong scale."""
+    """Sampling p (1 - p) / n, noise sigma^2 (2 p^2 + (1 - p)^2) / n^2: the noise of the gaps' cell joins the larger of the other two.
+
+    Catches noise added twice, forgotten, or of the wrong scale. The ratio has a standard deviation of 0.07 over draws: false failures 1 in 10,000.
+    """
     column = Column("event", "category", levels=(0, 1), origin="public")
     frame = patients().select("event")
     vault = Vault(Cohort(frame, Schema((column,))), Ledger(), Allowance(rho_of(0.3, 1e-6), 0.0))
@@ -141,7 +144,7 @@ def test_error_of_a_share_has_its_closed_form() -> None:
     n, p = model.n_rows, found.value
     variance = model.fitting.combined.cliques[(0,)]
     assert found.sampling == pytest.approx(math.sqrt(p * (1 - p) / n), rel=0.15)
-    assert found.privacy == pytest.approx(math.sqrt(variance * (p**2 + (1 - p) ** 2)) / n, rel=0.2)
+    assert found.privacy == pytest.approx(math.sqrt(variance * (2 * p**2 + (1 - p) ** 2)) / n, rel=0.3)
     assert found.synthesis < 0.2 * found.sampling
 
 
