@@ -31,7 +31,7 @@ FLOORS = (
     ("private", "facts"),
     ("draft", "pipeline"),
     ("asking", "examine", "inference", "planning", "sweeping"),
-    ("api", "demo"),
+    ("api", "demo", "neighbouring"),
     ("",),  # the package itself
     ("cli", "web"),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Optional
@@ -15,6 +16,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from twinset.cli.ask import ask
+from twinset.cli.audit_dp import audit_dp
 from twinset.cli.init import init
 from twinset.cli.ledger import app as ledger
 from twinset.cli.plan import plan
@@ -34,6 +36,7 @@ app.command()(init)
 app.command()(sweep)
 app.command()(plan)
 app.command()(ask)
+app.command("audit-dp")(audit_dp)
 
 Out = Annotated[Path, typer.Option("-o", "--out", help="folder to write; must not exist yet")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace the folder if it exists")]
@@ -45,8 +48,9 @@ Table = Annotated[Path, typer.Argument(help="CSV, Parquet, Excel, SAS, SPSS, Sta
 
 
 @app.callback(invoke_without_command=True)
-def root(version: Annotated[bool, typer.Option("--version", help="print the version and exit")] = False) -> None:
+def root(context: typer.Context, version: Annotated[bool, typer.Option("--version", help="print the version and exit")] = False) -> None:
     """A table of real patients becomes a synthetic cohort that may be shared, and the evidence that says why."""
+    context.obj = run
     if version:
         from twinset import __version__
 
@@ -206,16 +210,25 @@ def demo(
     _make(make, load(study), folder / "twin", overwrite=overwrite, as_json=as_json)
 
 
+def run(arguments: Sequence[str]) -> int:
+    """One command in this process, as a person would run it; gives its exit code. Our own errors become a message, others are raised."""
+    try:
+        return int(app(list(arguments), standalone_mode=False) or 0)
+    except TwinsetError as error:
+        return _told(error)
+
+
 def main() -> None:
     """Run the command line; our own errors become a message, a hint and an exit code."""
     sys.excepthook = _crash
     try:
         app()
     except TwinsetError as error:
-        _stop(error)
+        raise SystemExit(_told(error)) from None
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else "input or output failed"
-        _stop(OutputProblem(reason.lower(), hint="check the disk, the path and your permissions; nothing was left half-written"))
+        problem = OutputProblem(reason.lower(), hint="check the disk, the path and your permissions; nothing was left half-written")
+        raise SystemExit(_told(problem)) from None
     except KeyboardInterrupt:
         _say("interrupted: nothing was left half-written")
         raise SystemExit(130) from None
@@ -270,11 +283,11 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def _stop(error: TwinsetError) -> None:
+def _told(error: TwinsetError) -> int:
     from twinset.cli.show import show_error
 
     show_error(error)
-    raise SystemExit(error.exit_code) from None
+    return error.exit_code
 
 
 def _crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from twinset.dp import chain, register
+from twinset.dp import chain, register, seam
 from twinset.dp.accountant import epsilon, rho_of, total_delta, total_rho
 from twinset.dp.events import Event, price
 from twinset.dp.ledger import Allowance, Relation
@@ -126,7 +126,7 @@ def reserve(path: Path, budget: Budget, allowance: Allowance, *, table: Path, ge
         _afford(book, allowance, asked)
         number = len(book.runs) + 1
         entry = {"entry": "reserve", "run": number, "generator": generator, "epsilon": asked, "rho": allowance.rho, "delta": allowance.delta, "at": _now()}
-        _append(path, file, text, entry, table=table, book=book)
+        _append(path, file, text, entry | seam.mark(), table=table, book=book)
     return number
 
 

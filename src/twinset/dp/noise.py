@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from twinset.dp import seam
 from twinset.errors import BadInput
 
 
@@ -26,6 +27,8 @@ def discrete_gaussian(counts: np.ndarray, *, sigma: float, keys: Sequence[object
     """
     if not sigma > 0:
         raise BadInput("the noise scale must be positive", hint="give sigma > 0")
+    if (other := seam.instead()) is not None:
+        return other.discrete_gaussian(np.asarray(counts, dtype=np.int64), sigma=sigma, keys=keys)
     opendp = _opendp()
     space = opendp.vector_domain(opendp.atom_domain(T="i64")), opendp.l2_distance(T="f64")
     measure = opendp.m.make_gaussian(*space, scale=float(sigma))
@@ -47,6 +50,8 @@ def noisy_max(scores: np.ndarray, *, sensitivity: int, epsilon: float) -> int:
     flat = np.asarray(scores)
     if flat.ndim != 1 or not len(flat) or flat.dtype.kind != "i":
         raise BadInput("a selection needs a list of whole scores", hint="round the scores to a grid first")
+    if (other := seam.instead()) is not None:
+        return other.noisy_max(flat, sensitivity=sensitivity, epsilon=epsilon)
     opendp = _opendp()
     space = opendp.vector_domain(opendp.atom_domain(T="i64")), opendp.linf_distance(T="i64")
     scale = 2 * int(sensitivity) / float(epsilon) * (1 + 1e-12)  # so that OpenDP's map, which rounds up, stays within the bill

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from twinset.core.schema import Schema
+from twinset.dp import seam
 from twinset.dp.accountant import advantage, guess, pld_epsilon
 from twinset.dp.chain import entries
 from twinset.dp.events import Event
@@ -89,6 +90,7 @@ def certificate(spent: Spent) -> dict[str, Any]:
         "register": {"kept": spent.standing.kept, "since": spent.standing.since or None},
         "ledger_head": spent.head,
         "versions": versions(),
+        **seam.mark(),
     }
 
 

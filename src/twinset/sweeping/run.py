@@ -136,8 +136,8 @@ def _run(tasks: Sequence[Task], workers: int) -> Iterator[tuple[Job, dict[str, A
         finally:
             material.cache_clear()  # the rows of patients are not kept longer than needed
         return
-    with _pool(min(workers, len(tasks))) as pool:
-        waiting = {pool.submit(worker.work, task): task.job for task in tasks}
+    with pool(min(workers, len(tasks))) as processes:
+        waiting = {processes.submit(worker.work, task): task.job for task in tasks}
         try:
             for one in as_completed(waiting):
                 yield waiting[one], one.result()
@@ -150,7 +150,7 @@ def _run(tasks: Sequence[Task], workers: int) -> Iterator[tuple[Job, dict[str, A
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Fresh processes that end with this block, however it ends, and with this process, however it ends."""
     context = multiprocessing.get_context("spawn")
     reader, writer = context.Pipe(duplex=False)

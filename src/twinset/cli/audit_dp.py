@@ -1,0 +1,72 @@
+"""``twinset audit-dp``: is the privacy claim true of the whole path? Talk on stderr, the result on stdout with ``--json``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from twinset.neighbouring.run import Counterexample, Found
+
+SHOWN = 20
+
+
+def audit_dp(
+    context: typer.Context,
+    study: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Argument(help="a study whose declarations are tried on invented patients; its table is never opened", metavar="STUDY"),
+    ] = None,
+    generator: Annotated[str, typer.Option("--generator", "-g", help="default: the study's, or each private one at random")] = "",
+    pairs: Annotated[int, typer.Option("--pairs", help="how many pairs of neighbouring tables", min=1)] = 200,
+    front: Annotated[bool, typer.Option("--front", help="only as far as the vault's first answers: a hundred times faster")] = False,
+    seed: Annotated[int, typer.Option(help="of the invented tables")] = 0,
+    workers: Annotated[Optional[int], typer.Option(help="processes at once; default: one a core", min=1)] = None,  # noqa: UP045
+    keep: Annotated[Optional[Path], typer.Option(help="a folder for the (invented) files of every counterexample")] = None,  # noqa: UP045
+    as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON and nothing else")] = False,
+) -> None:
+    """Look for a pair of neighbouring tables that the whole private path tells apart by more than its noise. Costs no budget."""
+    from twinset.neighbouring.run import Plan, audit
+
+    plan = Plan(pairs, seed, front, study, generator, keep=keep)
+    say = _quiet if as_json else _line
+    try:
+        found = audit(plan, context.obj, workers=workers or os.cpu_count() or 1, progress=say)
+    except KeyboardInterrupt:
+        _line("interrupted: what was tried until then is told above")
+        raise typer.Exit(130) from None
+    if as_json:
+        print(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+    else:
+        _tell(found)
+    if found.counterexamples:
+        raise typer.Exit(1)
+
+
+def _tell(found: Found) -> None:
+    for one in found.counterexamples[:SHOWN]:
+        _line(f"COUNTEREXAMPLE {sentence(one)}")
+    if len(found.counterexamples) > SHOWN:
+        _line(f"and {len(found.counterexamples) - SHOWN} more (--json tells all)")
+    crashed = sum(found.crashes.values())
+    _line(f"{found.n_pairs:,} pairs of neighbours, {found.refused:,} refused alike, {crashed:,} crashed alike, {len(found.counterexamples):,} counterexamples")
+
+
+def sentence(one: Counterexample) -> str:
+    """A counterexample in one line: the change, where, and what differed. Never a cell value."""
+    where = f" in a column of sort `{one.sort}`" if one.sort else ""
+    what = "; ".join(f"{f.what}: {f.where}" if f.where else f.what for f in one.faults)
+    return f"{one.block}-{one.number} ({one.relation}, unit = {one.unit}): {one.kind}{where}: {what}"
+
+
+def _line(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _quiet(_: str) -> None:
+    return None

@@ -1,0 +1,1 @@
+"""Two neighbouring tables down the whole path with the same noise: whatever else differs is a hole in the promise."""
