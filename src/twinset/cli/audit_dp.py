@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 if TYPE_CHECKING:
+    from twinset.neighbouring.bound import Bound
     from twinset.neighbouring.run import Counterexample, Found
 
 SHOWN = 20
@@ -25,36 +27,41 @@ def audit_dp(
     generator: Annotated[str, typer.Option("--generator", "-g", help="default: the study's, or each private one at random")] = "",
     pairs: Annotated[int, typer.Option("--pairs", help="how many pairs of neighbouring tables", min=1)] = 200,
     front: Annotated[bool, typer.Option("--front", help="only as far as the vault's first answers: a hundred times faster")] = False,
+    runs: Annotated[int, typer.Option("--runs", help="also fit two neighbours so often with true noise, for a lower bound of epsilon", min=0)] = 0,
     seed: Annotated[int, typer.Option(help="of the invented tables")] = 0,
     workers: Annotated[Optional[int], typer.Option(help="processes at once; default: one a core", min=1)] = None,  # noqa: UP045
     keep: Annotated[Optional[Path], typer.Option(help="a folder for the (invented) files of every counterexample")] = None,  # noqa: UP045
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON and nothing else")] = False,
 ) -> None:
     """Look for a pair of neighbouring tables that the whole private path tells apart by more than its noise. Costs no budget."""
+    from twinset.neighbouring.bound import lower_bound
     from twinset.neighbouring.run import Plan, audit
 
     plan = Plan(pairs, seed, front, study, generator, keep=keep)
     say = _quiet if as_json else _line
     try:
         found = audit(plan, context.obj, workers=workers or os.cpu_count() or 1, progress=say)
+        least = lower_bound(plan, runs) if runs else None
     except KeyboardInterrupt:
         _line("interrupted: what was tried until then is told above")
         raise typer.Exit(130) from None
     if as_json:
-        print(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        print(json.dumps(found.to_dict() | ({"lower_bound": asdict(least)} if least else {}), indent=2, ensure_ascii=False))
     else:
-        _tell(found)
-    if found.counterexamples:
+        _tell(found, least)
+    if found.counterexamples or (least and least.low > least.claimed):
         raise typer.Exit(1)
 
 
-def _tell(found: Found) -> None:
+def _tell(found: Found, least: Bound | None) -> None:
     for one in found.counterexamples[:SHOWN]:
         _line(f"COUNTEREXAMPLE {sentence(one)}")
     if len(found.counterexamples) > SHOWN:
         _line(f"and {len(found.counterexamples) - SHOWN} more (--json tells all)")
     crashed = sum(found.crashes.values())
     _line(f"{found.n_pairs:,} pairs of neighbours, {found.refused:,} refused alike, {crashed:,} crashed alike, {len(found.counterexamples):,} counterexamples")
+    if least is not None:
+        _line(f"epsilon is at least {least.low:.2f} (95 % sure, {least.runs} runs a side); the study claims {least.claimed:g}")
 
 
 def sentence(one: Counterexample) -> str:

@@ -197,7 +197,7 @@ def _line(cells: Sequence[str], form: Form) -> bytes:
 def _stored(name: str, cells: Sequence[str], form: Form) -> pl.Series:
     """Whole numbers, fractions, booleans, dates or text: whatever all the cells are."""
     present = [c for c in cells if c]
-    for read, dtype in ((int, pl.Int64), (float, pl.Float64), (_flag, pl.Boolean), (_iso, pl.Date)):
+    for read, dtype in ((_whole, pl.Int64), (float, pl.Float64), (_flag, pl.Boolean), (_iso, pl.Date)):
         try:
             values = [read(c) if c else None for c in cells]
         except (ValueError, KeyError):
@@ -207,6 +207,13 @@ def _stored(name: str, cells: Sequence[str], form: Form) -> pl.Series:
             continue
         return pl.Series(name, values, dtype=pl.Float64 if gap else dtype, strict=False)
     return pl.Series(name, [c or None for c in cells], dtype=pl.String)
+
+
+def _whole(text: str) -> int:
+    """A whole number, if the text is all that it says: not one with zeros in front, which are part of a code."""
+    if str(int(text)) != text:
+        raise ValueError
+    return int(text)
 
 
 def _flag(text: str) -> bool:
