@@ -6,6 +6,7 @@ counterexample; so nothing here is chance. How likely another seed would be to m
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -99,19 +100,17 @@ def majority(patch: Patch) -> None:
     """NA is missing in a column that is mostly numbers, else it is a level."""
 
     def change(raw: pl.DataFrame, _: Any, how: Any) -> tuple[pl.DataFrame, Any]:
-        numbers = [s.name for s in texts(raw) if s.cast(pl.Float64, strict=False).null_count() <= s.is_in(["NA", "", None]).sum()]
+        gone = ["NA", *how.missing]
+        numbers = [s.name for s in texts(raw) if s.cast(pl.Float64, strict=False).null_count() == s.replace(gone, None).replace("", None).null_count()]
         return raw.with_columns(pl.col(n).replace("NA", "") for n in numbers), how
 
     patch.setattr(declared, "as_declared", reading(change))
 
 
 def order_of_dates(patch: Patch) -> None:
-    """Day and month are exchanged if any date of the file could not be read otherwise."""
-
-    def change(raw: pl.DataFrame, _: Any, how: Any) -> tuple[pl.DataFrame, Any]:
-        return raw, replace(how, date_order="mdy") if holds(raw, r"^\d\d/(1[3-9]|2\d|3[01])/\d{4}") and not holds(raw, r"^(1[3-9]|2\d|3[01])/") else how
-
-    patch.setattr(declared, "as_declared", reading(change))
+    """Days come before months if any date of the file can be read in no other way."""
+    change = reading(lambda raw, _, how: (raw, replace(how, date_order="dmy") if holds(raw, r"^(1[3-9]|2\d|3[01])/\d\d/\d{4}") else how))
+    patch.setattr(declared, "as_declared", change)
 
 
 def learnt(patch: Patch, what: Callable[[Any, pl.Series], Any]) -> None:
@@ -154,7 +153,7 @@ def refusal(patch: Patch) -> None:
             raise SchemaMismatch("a column holds what was not declared")
         return cohort, told
 
-    patch.setattr(pipeline, "read_private", read)
+    patch.setattr(door, "read", read)
 
 
 def unbilled(patch: Patch) -> None:
@@ -244,7 +243,7 @@ def exact_n(patch: Patch) -> None:
 
     def halves(*arguments: Any) -> Any:
         train, holdout = real(*arguments)
-        print(f"{len(train)} patients")
+        sys.stdout.write(f"{len(train)} patients\n")
         return train, holdout
 
     patch.setattr(pipeline, "_halves", halves)

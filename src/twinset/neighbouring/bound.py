@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import betaincinv
 
-from twinset import pipeline, private
+from twinset import door, pipeline, private
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import FloatArray, SizedModel
 from twinset.core.seeds import stream
@@ -90,11 +90,11 @@ def _least(yes: int, n: int, sure: float) -> float:
 def _seen(case: Case, patient: Case, runs: int, say: Progress) -> FloatArray:
     """What the attacker looks at, in every run: rows that are as the patient is, for each column, and all rows."""
     with tempfile.TemporaryDirectory(prefix="twinset-audit-") as name:
-        whom = pipeline.read_cohort(load(patient.write(Path(name)))).synthesised
+        whom = door.read(load(patient.write(Path(name))))[0].synthesised
         study = load(case.write(Path(name)))
         terms = private.demand(study)
         assert terms is not None
-        train, _ = private.halves(study, pipeline.read_cohort(study), terms)
+        train, _ = private.halves(study, door.read(study)[0], terms)
         rules = pipeline.declared_rules(study, train)
         allowed = private.allowance(terms, train, study.data.per_patient)
         out = []

@@ -133,10 +133,9 @@ def _order(field: Field, form: Form, cell: str, rng: Rng) -> str:
     return replace(form, date_order=other).day(dt.date(1995, 5, int(rng.integers(1, 29))))
 
 
-NUMBERS = ("number", "integer", "whole", "fraction")
 CELLS: dict[str, Cell] = {
     "a text among others": _words("ask the ward", "x", "see letter of May"),
-    "a level more": _for("word", "whole", "fraction", "codes", "yes")(_words("elsewhere", "7", "4.25", "03", "maybe")),
+    "a level more": _for("word", "whole", "fraction", "codes", "figures", "yes")(_words("elsewhere", "7", "4.25", "03", "maybe")),
     "out of bounds": _for("number", "integer", "date")(_words("-987654", "123456789", "1850-01-01", "2149-12-31")),
     "a clock on a date": _for("date")(_clock),
     "another decimal sign": lambda field, form, cell, rng: f"{rng.integers(1, 9)}{'.' if form.decimal == ',' else ','}5",

@@ -50,9 +50,10 @@ def _bills(left: Left) -> list[Fault]:
     """Every draw on the ledger, for what it was drawn at."""
     if left.events is None:
         return []
-    if len(left.events) != len(left.draws):
+    ended = left.refused and len(left.events) == len(left.draws) + 1  # billed, then refused before the answer
+    if len(left.events) != len(left.draws) and not ended:
         return [Fault("an unbilled look" if len(left.events) < len(left.draws) else "a bill without a look")]
-    return [Fault("a bill too small", str(e["name"])) for d, e in zip(left.draws, left.events, strict=True) if not _paid(d, e)]
+    return [Fault("a bill too small", str(e["name"])) for d, e in zip(left.draws, left.events, strict=False) if not _paid(d, e)]
 
 
 def _paid(draw: Draw, event: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from twinset import pipeline, private
+from twinset import door, pipeline, private
 from twinset.core.cohort import Cohort
 from twinset.dp import seam
 from twinset.dp.ledger import Ledger
@@ -101,7 +101,7 @@ def _ask(study: Study, ledger: Ledger) -> dict[str, Side]:
     """Bills and draws as a generator would; gives both sides of the table."""
     terms = private.demand(study)
     assert terms is not None
-    train, holdout = private.halves(study, pipeline.read_cohort(study), terms)
+    train, holdout = private.halves(study, door.read(study)[0], terms)
     rules = pipeline.declared_rules(study, train)
     sides = {"train": _side(train), "hold-out": _side(holdout)}
     allowed = private.allowance(terms, train, study.data.per_patient)

@@ -157,6 +157,7 @@ LEVELS: dict[str, tuple[Any, ...]] = {
     "whole levels, found": (1, 2, 3),
     "fraction levels, found": (1.0, 2.0, 0.5),
     "yes or no, found": (True, False),
+    "figures, found": ("1", "2", "NA", "3"),
 }
 SORTS: dict[str, Sort] = {
     "number": Sort(_bounded("number", 0.0, 20.0, 2), _number),
@@ -173,6 +174,8 @@ SORTS: dict[str, Sort] = {
     "whole levels, found": Sort(_found("category", "integer"), _level),
     "fraction levels": Sort(_listed(1.0, 2.0, 0.5), _level),
     "fraction levels, found": Sort(_found("category", "number"), _level),
+    "figures": Sort(_listed("1", "2", "NA", "3"), _level),
+    "figures, found": Sort(_found("category", "text"), _level),
     "codes": Sort(_listed("01", "02", "10"), _level),
     "yes or no": Sort(_listed(True, False), _level),
     "yes or no, found": Sort(_found("category", "boolean"), _level),

@@ -197,7 +197,7 @@ def _line(cells: Sequence[str], form: Form) -> bytes:
 def _stored(name: str, cells: Sequence[str], form: Form) -> pl.Series:
     """Whole numbers, fractions, booleans, dates or text: whatever all the cells are."""
     present = [c for c in cells if c]
-    for read, dtype in ((_whole, pl.Int64), (float, pl.Float64), (_flag, pl.Boolean), (_iso, pl.Date)):
+    for read, dtype in ((_whole, pl.Int64), (_fraction, pl.Float64), (_flag, pl.Boolean), (_iso, pl.Date)):
         try:
             values = [read(c) if c else None for c in cells]
         except (ValueError, KeyError):
@@ -214,6 +214,13 @@ def _whole(text: str) -> int:
     if str(int(text)) != text:
         raise ValueError
     return int(text)
+
+
+def _fraction(text: str) -> float:
+    """A number, but no code with zeros in front."""
+    if text.lstrip("-")[:1] == "0" and text.lstrip("-")[1:2].isdigit():
+        raise ValueError
+    return float(text)
 
 
 def _flag(text: str) -> bool:
