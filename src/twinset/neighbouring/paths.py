@@ -21,6 +21,7 @@ from twinset import door, pipeline, private
 from twinset.core.cohort import Cohort
 from twinset.dp import seam
 from twinset.dp.ledger import Ledger
+from twinset.dp.vault import Vault
 from twinset.errors import TwinsetError
 from twinset.neighbouring.replay import Draw, Recorder, Replayer
 from twinset.study import Study, load
@@ -105,7 +106,7 @@ def _ask(study: Study, ledger: Ledger) -> dict[str, Side]:
     rules = pipeline.declared_rules(study, train)
     sides = {"train": _side(train), "hold-out": _side(holdout)}
     allowed = private.allowance(terms, train, study.data.per_patient)
-    vault = private.guarded(train, ledger, allowed, rules)
+    vault = Vault(door.in_place(study)[0], ledger, allowed, rules=rules) if study.data.in_place else private.guarded(train, ledger, allowed, rules)
     domain = vault.discretise(rho=SHARE * allowed.rho)
     names = [(n,) for n in domain.names] + ([tuple(domain.names[:2])] if len(domain) > 1 else [])
     sigma = vault.sensitivity * math.sqrt((len(names) + 1) / allowed.rho)

@@ -21,7 +21,7 @@ PRIVATE = ("mst", "aim", "bayesian_network")
 WORDS = ("", "NA", "missing", "-9")  # that a study may declare as missing
 GAPS = 0.08  # of all cells
 MISDECLARED = 0.08  # of the studies: those whose declaration is not how the file is written
-SHARES = {"row": 0.5, "csv": 0.9, "replace": 0.3}
+SHARES = {"row": 0.5, "csv": 0.9, "replace": 0.3, "in place": 0.2}
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,6 +49,7 @@ class Case:
     relation: str = "add-remove"
     epsilon: float = 1.0
     sections: Mapping[str, Mapping[str, Any]] | None = None
+    in_place: bool = False
 
     def __repr__(self) -> str:
         return f"Case({len(self.fields)} columns, {len(self.rows)} rows, unit = {self.unit!r}, {self.relation}, {self.form.suffix})"
@@ -95,8 +96,8 @@ class Case:
         data: dict[str, Any] = {"path": f"table.{said.suffix}", "missing": list(said.missing), "date_order": said.date_order, "unit": self.unit}
         if said.suffix == "csv":
             data |= {"separator": said.separator, "decimal": said.decimal, "encoding": said.encoding}
-        if self.named:
-            data["per_patient"] = self.per_patient
+        data |= {"per_patient": self.per_patient} if self.named else {}
+        data |= {"in_place": True} if self.in_place else {}
         privacy = {"epsilon": self.epsilon, "unit": self.unit, "relation": self.relation}
         sections: dict[str, Mapping[str, Any]] = {"data": data, "privacy": privacy, "policy": {"checks": []}, **(self.sections or {})}
         columns = {f"columns.{key(f.name)}": f.declared for f in self.fields}
@@ -125,7 +126,8 @@ def invent(rng: Rng, *, generator: str = "", patients: tuple[int, int] = (40, 90
         float(rng.choice([1.0, 10.0, 100.0])),
         chosen,
     )
-    return case.with_rows(_rows(case, int(rng.integers(*patients)), rng))
+    placed = replace(case, in_place=case.relation == "add-remove" and rng.random() < SHARES["in place"])
+    return placed.with_rows(_rows(case, int(rng.integers(*patients)), rng))
 
 
 def invent_for(study: Study, rng: Rng, *, patients: tuple[int, int] = (60, 120), generator: str = "") -> Case:
@@ -145,6 +147,7 @@ def invent_for(study: Study, rng: Rng, *, patients: tuple[int, int] = (60, 120),
         terms.relation if terms else "add-remove",
         terms.epsilon if terms else 1.0,
         {"generator": settings, "release": {"n": study.release.n or 0}},
+        data.in_place,
     )
     return case.with_rows(_rows(case, int(rng.integers(*patients)), rng))
 
