@@ -28,6 +28,7 @@ from twinset.study import Study, load
 
 Command = Callable[[Sequence[str]], int]  # the public command line, in this process; gives the exit code
 CRASHES = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RuntimeError, OSError, pl.exceptions.PolarsError)
+LEAVING = ("release", "custodian/refused")  # what leaves, and what may be judged fit to leave though a limit refused it
 SHARE = 0.1  # of the budget for finding what is not declared, on the short way
 
 
@@ -43,7 +44,7 @@ class Side:
 class Left:
     """All that left a run, and what its vault was asked.
 
-    ``told``: by name, what an onlooker sees: files of ``release/``, stdout, stderr, exit code. ``events``: what was billed, ``None`` where it is not known.
+    ``told``: by name, what an onlooker sees: files of ``release/`` (or of ``custodian/refused``), stdout, stderr, exit code. ``events``: what was billed, ``None`` where it is not known.
     ``sides``: only of the short way.
     """
 
@@ -77,8 +78,12 @@ def whole(study: Path, noise: Recorder | Replayer, command: Command) -> Left:
     told = {"exit code": str(code).encode(), "stdout": stdout.getvalue().encode(), "stderr": stderr.getvalue().encode()}
     if crashed:
         told["crash"] = crashed.encode()
-    released = {p.relative_to(out / "release").as_posix(): p.read_bytes() for p in sorted((out / "release").rglob("*")) if p.is_file()}
-    told |= {f"release/{name}": _settled(name, content) for name, content in released.items()}
+    told |= {
+        f"{folder.rpartition('/')[2]}/{p.relative_to(out / folder).as_posix()}": _settled(p.name, p.read_bytes())
+        for folder in LEAVING
+        for p in sorted((out / folder).rglob("*"))
+        if p.is_file()
+    }
     return Left(told, noise.draws, _events(out), diverged=_diverged(noise), crashed=crashed)
 
 
@@ -150,7 +155,7 @@ def _settled(name: str, content: bytes) -> bytes:
 
 def _events(out: Path) -> Sequence[Mapping[str, Any]] | None:
     """What was billed, from the certificate; of a run that released nothing, from the custodian's ledger."""
-    for path in (out / "release" / "certificate.json", out / "custodian" / "ledger.json"):
+    for path in (*(out / folder / "certificate.json" for folder in LEAVING), out / "custodian" / "ledger.json"):
         if path.exists():
             events: Sequence[Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["events"]
             return events

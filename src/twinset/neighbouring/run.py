@@ -154,10 +154,11 @@ def _enter(found: Found, pair: Pair, one: Left, other: Left, *, at: tuple[int, i
 def _keep(folder: Path, pair: Pair, one: Left, other: Left) -> None:
     """Both files, and all that left, side by side."""
     for name, case, left in (("one", pair.one, one), ("other", pair.other, other)):
-        (folder / name / "told" / "release").mkdir(parents=True, exist_ok=True)
-        case.write(folder / name)
         for what, content in left.told.items():
-            (folder / name / "told" / what).write_bytes(content)
+            path = folder / name / "told" / what
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        case.write(folder / name)
 
 
 def _parts(plan: Plan, command: Command, blocks: int, workers: int) -> Iterator[Found]:
