@@ -48,14 +48,14 @@ def change(case: Case, kind: str, rng: Rng) -> Pair:
 def _odd(case: Case, kind: str, rng: Rng) -> tuple[list[Row], str]:
     """The new patient's rows, and the column they are odd in.
 
-    What a patient is follows the reading: a line of a text file is a row, and a row without a name is a patient of its own. So a cell
-    of a text file holds no line break, and who has rows without a name (or lines that are no rows) has one.
+    What a patient is follows the reading: a line of a text file is a row. So where the number of rows is public, a line stays one line.
     """
     rows = patient(case, max(case.patients) + 1 + int(rng.integers(50)), rng)
-    if kind in NAMELESS and case.named:
-        rows = rows[:1]
     where = range(len(rows)) if rng.random() < ALL_ROWS else [int(rng.integers(len(rows)))]
-    if kind in LINES and case.form.suffix == "csv" and not (kind in NO_ROWS and case.relation == "replace"):
+    counted = case.form.suffix == "csv" and case.relation == "replace" and not case.named
+    if counted and kind in OTHER_LINES:
+        return rows, ""
+    if kind in LINES and case.form.suffix == "csv":
         return [replace(r, raw=_raw(r, kind, case)) if i in where else r for i, r in enumerate(rows)], ""
     if kind == "nothing known":
         return [replace(r, cells=tuple(c if f.name == case.unit else "" for f, c in zip(case.fields, r.cells, strict=True))) for r in rows], ""
@@ -152,7 +152,7 @@ CELLS: dict[str, Cell] = {
     "a gap": _words(""),
     "quotation marks": _words('say "ah"', '"', '""', "'", '"quoted"'),
     "a separator in quotes": lambda field, form, cell, rng: f"{cell}{form.separator}{cell}",
-    "a line break in a cell": lambda field, form, cell, rng: None if form.suffix == "csv" else "two\nlines",
+    "a line break in quotes": _words("two\nlines", "two\r\nlines", "\n"),
     "a huge number": _words("1e308", "1e400", "9" * 25, "-9223372036854775808", "18446744073709551616", "1e-320"),
     "not a finite number": _words("inf", "-inf", "nan", "Infinity", "-0.0", "-0"),
     "blanks around": lambda field, form, cell, rng: str(rng.choice([f" {cell}", f"{cell}  ", f"\u00a0{cell}", " "])),
@@ -179,6 +179,5 @@ LINES: dict[str, Line] = {
     "one field": lambda row, line, form: b"x",
 }
 WHOLE = ("one patient more", "one patient fewer", "nothing known", "a row that is there already")
-NAMELESS = (*LINES, "no id", "a gap", "a sign for missing", "blanks around")  # that may take a row's name away
-NO_ROWS = ("an empty line",)  # no neighbour where the number of rows is public
+OTHER_LINES = ("an empty line", "a line break in quotes")  # no neighbour where the number of lines is public
 KINDS = (*WHOLE, *CELLS, *LINES)

@@ -154,6 +154,7 @@ def _enter(found: Found, pair: Pair, one: Left, other: Left, *, at: tuple[int, i
 def _keep(folder: Path, pair: Pair, one: Left, other: Left) -> None:
     """Both files, and all that left, side by side."""
     for name, case, left in (("one", pair.one, one), ("other", pair.other, other)):
+        (folder / name).mkdir(parents=True, exist_ok=True)
         for what, content in left.told.items():
             path = folder / name / "told" / what
             path.parent.mkdir(parents=True, exist_ok=True)
