@@ -168,7 +168,7 @@ LINES: dict[str, Line] = {
     "an open quotation mark": lambda row, line, form: b'"' + line,
     "a quotation mark inside": lambda row, line, form: line[:-1] + b'x"y',
     "a closed quotation with more after it": lambda row, line, form: line + b'"z"w',
-    "a field too few": lambda row, line, form: line.rpartition(form.separator.encode())[0],
+    "a field too few": lambda row, line, form: line.rpartition(form.separator.encode())[0] or b"x",
     "a field too many": lambda row, line, form: line + form.separator.encode() + b"more",
     "a byte that is no letter": lambda row, line, form: line + b"\xff\xfe",
     "a zero byte": lambda row, line, form: line + b"\x00",
