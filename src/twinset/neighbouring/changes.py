@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from twinset.core.seeds import Rng
+from twinset.core.seeds import Rng, stream
 from twinset.neighbouring.sorts import Field, Form
 from twinset.neighbouring.tables import Case, Row, patient
 
@@ -34,8 +34,10 @@ def change(case: Case, kind: str, rng: Rng) -> Pair:
     """A neighbour of ``case``: one patient more (fewer, exchanged), odd in the way that ``kind`` says.
 
     Under add-remove the patient is added (or removed); under replace he takes the place of another. Where a kind makes no sense
-    for the case (a clock where there is no date), the patient is an ordinary one.
+    for the case (a clock where there is no date), another kind of cell is taken that does.
     """
+    if kind in CELLS and not _places(case, kind):
+        kind = str(rng.choice([k for k in CELLS if _places(case, k)]))
     if kind == "one patient fewer" and case.relation == "add-remove":
         gone = int(rng.choice(case.patients))
         return Pair(case, case.with_rows([r for r in case.rows if r.patient != gone]), kind)
@@ -61,16 +63,21 @@ def _odd(case: Case, kind: str, rng: Rng) -> tuple[list[Row], str]:
         return [replace(r, cells=tuple(c if f.name == case.unit else "" for f, c in zip(case.fields, r.cells, strict=True))) for r in rows], ""
     if kind == "a row that is there already":
         return ([*rows, rows[0]] if case.named else [replace(rows[0], cells=case.rows[int(rng.integers(len(case.rows)))].cells)]), ""
-    places = [i for i, f in enumerate(case.fields) if kind in CELLS and CELLS[kind](f, case.form, rows[0].cells[i], rng) is not None]
-    if not places:
+    if kind not in CELLS:
         return rows, ""
-    place = int(rng.choice(places))
+    place = int(rng.choice(_places(case, kind)))
     field = case.fields[place]
     cell = CELLS[kind](field, case.form, rows[0].cells[place], rng)
     assert cell is not None
     where = range(len(rows)) if field.name == case.unit else where
     made = [replace(r, cells=(*r.cells[:place], cell, *r.cells[place + 1 :])) if i in where else r for i, r in enumerate(rows)]
     return made, field.name
+
+
+def _places(case: Case, kind: str) -> list[int]:
+    """The columns in which this kind of cell makes sense."""
+    rng = stream(0, kind)
+    return [i for i, f in enumerate(case.fields) if CELLS[kind](f, case.form, "1", rng) is not None]
 
 
 def _raw(row: Row, kind: str, case: Case) -> bytes:

@@ -21,6 +21,7 @@ from twinset import door, pipeline, private
 from twinset.core.cohort import Cohort
 from twinset.dp import seam
 from twinset.dp.ledger import Ledger
+from twinset.dp.register_file import apart
 from twinset.dp.vault import Vault
 from twinset.errors import TwinsetError
 from twinset.neighbouring.replay import Draw, Recorder, Replayer
@@ -63,13 +64,14 @@ class Left:
 
 def whole(study: Path, noise: Recorder | Replayer, command: Command) -> Left:
     """``twinset release`` on a study file, as anybody runs it: what it wrote into ``release/``, what it printed, how it ended."""
-    out = study.parent / "out"
-    shutil.rmtree(out, ignore_errors=True)
+    out, config = study.parent / "out", study.parent / "config"
+    for folder in (out, config):
+        shutil.rmtree(folder, ignore_errors=True)
     for old in study.parent.glob("*.jsonl*"):
         old.unlink()
     stdout, stderr = io.StringIO(), io.StringIO()
     code, crashed = -1, ""
-    with seam.replaced(noise), redirect_stdout(stdout), redirect_stderr(stderr), warnings.catch_warnings():
+    with seam.replaced(noise), apart(config), redirect_stdout(stdout), redirect_stderr(stderr), warnings.catch_warnings():
         warnings.simplefilter("always")
         try:
             code = command(["release", str(study), "-o", str(out)])

@@ -120,7 +120,7 @@ def block(plan: Plan, number: int, command: Command) -> Found:
     """The pairs of one table: the table once with recorded noise, then each neighbour with the same answers."""
     found, size = Found(), PER_TABLE[plan.short]
     rng = stream(plan.seed, "table", number)
-    case = invent(rng, generator=plan.generator) if plan.study is None else invent_for(load(plan.study), rng, generator=plan.generator)
+    case = invent(rng, number=number, generator=plan.generator) if plan.study is None else invent_for(load(plan.study), rng, generator=plan.generator)
     with tempfile.TemporaryDirectory(prefix="twinset-audit-") as name:
         folder = Path(name)
         told = run_one(plan, case, folder, Recorder(stream(plan.seed, "noise", number) if number % 2 else None), command)

@@ -19,6 +19,7 @@ from twinset.study import Study
 
 PRIVATE = ("mst", "aim", "bayesian_network")
 WORDS = ("", "NA", "missing", "-9")  # that a study may declare as missing
+GIVEN = 2
 GAPS = 0.08  # of all cells
 MISDECLARED = 0.08  # of the studies: those whose declaration is not how the file is written
 SHARES = {"row": 0.5, "csv": 0.9, "replace": 0.3, "in place": 0.2}
@@ -104,9 +105,13 @@ class Case:
         return "\n".join(f"[{name}]\n" + "".join(f"{k} = {toml(v)}\n" for k, v in keys.items()) for name, keys in {**sections, **columns}.items())
 
 
-def invent(rng: Rng, *, generator: str = "", patients: tuple[int, int] = (40, 90)) -> Case:
-    """A random table and a random study of it: sorts of columns, form of the file, unit, relation, epsilon, generator."""
-    names = {f"{'abcdefg'[i]}": str(rng.choice(MODELLED)) for i in range(int(rng.integers(2, 6)))}
+def invent(rng: Rng, *, number: int = 0, generator: str = "", patients: tuple[int, int] = (40, 90)) -> Case:
+    """A random table and a random study of it: sorts of columns, form of the file, unit, relation, epsilon, generator.
+
+    Tables with consecutive ``number`` have all sorts among them: two of each are given, the others drawn by lot.
+    """
+    given = [MODELLED[(GIVEN * number + i) % len(MODELLED)] for i in range(GIVEN)]
+    names = dict(zip("abcdef", [*given, *map(str, rng.choice(MODELLED, int(rng.integers(0, 4))))], strict=False))
     unit = "row" if rng.random() < SHARES["row"] else "id"
     identifier = str(rng.choice(["record number", "name"]))
     if unit == "id" or rng.random() < 0.6:
