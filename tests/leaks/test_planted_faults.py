@@ -28,7 +28,7 @@ from twinset.io import declared
 from twinset.neighbouring.run import PER_TABLE, Plan, block
 
 Patch = pytest.MonkeyPatch
-BLOCKS, WHOLE_BLOCKS = 10, 3  # 480 pairs at the front door, 36 down the whole path
+BLOCKS, WHOLE_BLOCKS = 24, 3  # 1,152 pairs at the front door, 36 down the whole path
 
 
 def first_found(plan: Plan) -> int | None:

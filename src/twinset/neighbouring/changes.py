@@ -143,7 +143,7 @@ def _clock(field: Field, form: Form, cell: str, rng: Rng) -> str:
 
 def _order(field: Field, form: Form, cell: str, rng: Rng) -> str:
     other = {"ymd": "dmy", "dmy": "mdy", "mdy": "dmy"}[form.date_order]
-    return replace(form, date_order=other).day(dt.date(1995, 5, int(rng.integers(1, 29))))
+    return replace(form, date_order=other).day(dt.date(1995, 5, int(rng.integers(13, 29))))
 
 
 CELLS: dict[str, Cell] = {
