@@ -137,7 +137,7 @@ def spelt(level: Any, form: Form) -> str:
 
 
 def _record(_: Field, __: Form, ___: Rng, patient: int) -> str:
-    return str(100_000 + 37 * patient)
+    return str(100_001 + 37 * patient)  # no patient is called 100000, 1e5 or 104000: the odd names of others
 
 
 def _name(_: Field, __: Form, ___: Rng, patient: int) -> str:
