@@ -153,6 +153,16 @@ def test_the_certificate_is_that_of_its_ledger_only(write: Write, tmp_path: Path
     assert twinset("ledger", "verify", LEDGER, "--certificate", "forged.json").returncode == 2
 
 
+def test_a_certificate_made_without_noise_is_refused(write: Write, tmp_path: Path, twinset) -> None:
+    write()
+    assert twinset("release", "study.toml", "-o", "twin").returncode == 0
+    told = certificate(tmp_path) | {"not_private": "noise was replaced by an audit"}
+    (tmp_path / "audit.json").write_text(json.dumps(told))
+    refused = twinset("ledger", "verify", LEDGER, "--certificate", "audit.json")
+    assert refused.returncode == 2
+    assert "replaced the noise" in " ".join(refused.stderr.split())
+
+
 def test_a_weak_epsilon_is_warned_about(write: Write, tmp_path: Path) -> None:
     told = release(load(write(), overrides=["privacy.epsilon=20"])).page.certificate
     assert told

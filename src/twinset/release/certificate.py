@@ -119,6 +119,10 @@ def compare(certificate: Path, ledger: Path) -> None:
         head, told = proof["ledger_head"], [_look(e) for e in proof["events"]]
     except (OSError, ValueError, KeyError, TypeError):
         raise BadInput("no certificate can be read from here", where=certificate.name, hint="give a release's certificate.json") from None
+    if "not_private" in proof:
+        raise BadInput(
+            "this certificate was made while an audit had replaced the noise", where=certificate.name, hint="nothing made there is private; delete it"
+        )
     entry = known.get(head)
     if entry is None:
         raise BadInput(
