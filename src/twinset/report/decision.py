@@ -20,6 +20,7 @@ BROKEN = (
 BY_OUTPUT = "Decided by the certificate and the synthetic rows, before any test ran. No patient’s row was read for it, so whether a release exists tells nothing that was not paid for."
 BY_ROWS = "Decided by tests on patients’ rows (policy.decision = “audit”). Whether a release exists is seen by everybody, and the promise does not cover it."
 MUCH = 0.05  # a column of which more cells than this could not be read is told on the first screen
+LEFT_OUT = {"malformed": "lines that are no rows of the table", "unnamed": "rows that do not name their patient"}
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,9 @@ def _unread(reading: Mapping[str, Any]) -> list[str]:
     out = [
         f"{words.percent(share)} of column `{name}` could not be read as declared, and counts as missing" for name, share in sorted(lost, key=lambda p: -p[1])
     ]
+    for key, what in LEFT_OUT.items():
+        if rows and reading.get(key, 0) > MUCH * rows:
+            out.append(f"{words.percent(reading[key] / rows)} of the rows were left out: {what}")
     for name, most in reading.get("repeats", {}).items():
         out.append(
             f"column `{name}` identifies people, and up to {words.count(most, 'row')} share one: the promise is to each row, and for such a person epsilon is {most} times as large. "
@@ -129,8 +133,9 @@ def reading(page: Page) -> Reading | None:
     rows = int(page.reading.get("n_rows", 0))
     unread = sorted(page.reading.get("unread", {}).items(), key=lambda p: (-p[1], p[0]))
     lines = [(name, f"{cells:,}", words.percent(cells / rows) if rows else "–") for name, cells in unread if cells]
-    if malformed := int(page.reading.get("malformed", 0)):
-        lines.insert(0, ("lines that are no rows of the table", f"{malformed:,}", words.percent(malformed / (rows + malformed))))
+    for key, what in LEFT_OUT.items():
+        if n := int(page.reading.get(key, 0)):
+            lines.insert(0, (what, f"{n:,}", words.percent(n / rows)))
     clean = f"{words.count(rows, 'row')}; every {'other ' if lines else ''}cell could be read as declared" if page.reading else ""
     if sampled := int(page.reading.get("sampled", 0)):
         clean += f". The file was counted in place; the tests saw a sample of {words.count(sampled, 'row')}"
