@@ -69,7 +69,7 @@ def release(study: Study, *, progress: Progress | None = None) -> Made:
     vault = claim.vault if claim else Vault(train, open_ledger(study))
     say(f"fitting {study.generator.name}" if claim else f"fitting {study.generator.name} to {len(train):,} rows")
     model = generator.fit(vault, stream(study.seed, "fit"))
-    proof = finish(claim) if claim else None
+    proof = finish(claim, generator=generator) if claim else None
     n = study.release.n or _size(model, train, private=claim is not None)
     copies = _copies(study, model, n, rules, say)
     output_rules = [check(rules, c.cohort, what="the synthetic cohort") for c in copies]

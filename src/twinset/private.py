@@ -153,8 +153,8 @@ def public_rules(study: Study, schema: Schema) -> tuple[Rule, ...]:
     return (*parsed, *schema_rules(declared(whole)))
 
 
-def finish(claim: Claim) -> dict[str, Any]:
-    """Settle the run in the ledger and write its certificate."""
+def finish(claim: Claim, *, generator: Generator | None = None) -> dict[str, Any]:
+    """Settle the run in the ledger and write its certificate. ``generator``: what asked, where it can say that its noise was fixed beforehand."""
     events, table = claim.vault.ledger.events, claim.study.table
     budget, reveals = claim.privacy.budget or claim.privacy.epsilon, 0
     hashes: tuple[str, ...] = ()
@@ -164,7 +164,7 @@ def finish(claim: Claim) -> dict[str, Any]:
     standing = register.standing(table, claim.path, hashes)
     rules = tuple((r.name or f"R{i}", r.rule) for i, r in enumerate(claim.study.rules, start=1))
     schema, head, place = claim.study.schema_of_columns(), hashes[-1] if hashes else "", whereabouts.kind(table, claim.path)
-    generator, by = claim.study.build_generator(), decider(claim.study.policy, private=True)
+    by = decider(claim.study.policy, private=True)
     fixed = isinstance(generator, FixedNoise) and generator.noise_is_fixed
     return certificate(Spent(claim.privacy, claim.allowance, events, schema, rules, budget, head, reveals + standing.reveals, place, standing, by, fixed))
 

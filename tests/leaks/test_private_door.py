@@ -161,7 +161,7 @@ def test_a_file_counted_in_place_is_the_file_that_is_read(tmp_path: Path, unit: 
         assert list(levels) == list(same)
         assert counts.tolist() == held.tolist()
     for name in ("other", "day"):
-        axis = discover.number_axis(made.schema_of_columns()[name], np.linspace(0.0, 20_000.0, 40_001))
+        axis = discover.number_axis(made.schema_of_columns()[name], np.linspace(0.0, 20_000.0, 401))
         assert train.histogram(axis).tolist() == file.histogram(axis).tolist()
     assert (told.n_rows, told.malformed, told.unread, told.sampled) == (again.n_rows, again.malformed, again.unread, len(sample))
     assert len(sample) == len(whole)  # fewer than an audit is given
