@@ -64,7 +64,7 @@ HEAD = """#:schema study.schema.json
 # A private release of the demo. Bounds, levels and rules are those of protocol and code book: nothing of them was read from the rows.
 
 """
-PRIVACY = '[privacy]\nepsilon = 5.0\nunit = "row"\n'
+PRIVACY = '[privacy]\nepsilon = 5.0\nunit = "row"\nbudget = 10.0   # of this release and of further answers and releases together\n'
 
 
 def declare(text: str) -> str:

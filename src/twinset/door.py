@@ -14,6 +14,7 @@ import polars as pl
 
 from twinset.coding.identity import digests, mixed, row_texts
 from twinset.core.cohort import Cohort
+from twinset.core.contracts import FloatArray
 from twinset.core.schema import Schema
 from twinset.dp.files import Chosen, FileTable
 from twinset.errors import BadInput, SchemaMismatch, StudyInvalid
@@ -23,6 +24,7 @@ from twinset.study import Study
 
 AUDITED = 20_000  # rows of a file counted in place that an audit is given, about
 IN_PLACE = (*DELIMITED, ".parquet", ".duckdb", ".db")
+AUDIT = "twinset/audit"  # purpose of the hash that chooses patients for the audit of such a file
 MOSTLY_ALONE = 0.9  # an identifier with fewer different values than this share of its rows repeats people
 
 
@@ -85,8 +87,13 @@ def read(study: Study) -> tuple[Cohort, Reading]:
     if not len(schema.synthesised):
         raise SchemaMismatch("no column is left to synthesise", where="columns", hint="every column is an identifier or free text; correct the roles")
     blocks = list(read_declared(study.table, schema, how))
-    cohort = Cohort(pl.concat([b.frame for b in blocks]) if blocks else empty(schema), schema)
-    return cohort, _told(blocks, cohort)
+    cohort = Cohort(stacked(blocks, schema), schema)
+    return cohort, _told(blocks, schema, [_identifiers(cohort.frame, schema, 1.0)])
+
+
+def stacked(blocks: Sequence[Block], schema: Schema) -> pl.DataFrame:
+    """The rows of all blocks, maybe none."""
+    return pl.concat([empty(schema), *(b.frame for b in blocks)])
 
 
 def in_place(study: Study) -> tuple[FileTable, Cohort, Reading]:
@@ -103,9 +110,12 @@ def in_place(study: Study) -> tuple[FileTable, Cohort, Reading]:
     schema = study.schema_of_columns()
     file = FileTable(study.table, declared(schema), how, chosen=Chosen(data.per_patient, seed, study.holdout.fraction, seed))
     rate = min(1.0, AUDITED / max(1.0, len(file) / (1 - study.holdout.fraction)))
-    blocks = [replace(b, frame=_sampled(b.frame, schema, rate)) for b in read_declared(study.table, schema, how)]
-    cohort = Cohort(pl.concat([b.frame for b in blocks]) if blocks else empty(schema), schema)
-    return file, cohort, replace(_told(blocks, cohort), sampled=len(cohort))
+    blocks, names = [], []
+    for block in read_declared(study.table, schema, how):
+        names.append(_identifiers(block.frame, schema, rate))
+        blocks.append(replace(block, frame=_sampled(block.frame, schema, rate)))
+    cohort = Cohort(stacked(blocks, schema), schema)
+    return file, cohort, replace(_told(blocks, schema, names), sampled=len(cohort))
 
 
 def declared(schema: Schema) -> Schema:
@@ -122,27 +132,32 @@ def declared(schema: Schema) -> Schema:
 
 
 def _sampled(frame: pl.DataFrame, schema: Schema, rate: float) -> pl.DataFrame:
-    texts = frame[schema.unit] if schema.unit else row_texts(frame)
-    coin = mixed(digests(texts, purpose="twinset/audit", seed=0)[:, 0], np.zeros(len(frame), dtype=np.int64)) / 2.0**63
-    return frame.filter(coin < rate)
+    return frame.filter(_coin(frame[schema.unit] if schema.unit else row_texts(frame)) < rate)
 
 
-def _told(blocks: Sequence[Block], cohort: Cohort) -> Reading:
-    unread = {c.name: sum(b.unread.get(c.name, 0) for b in blocks) for c in cohort.schema}
-    return Reading(
-        sum(b.n_rows for b in blocks),
-        sum(b.malformed for b in blocks),
-        sum(b.unnamed for b in blocks),
-        {c: n for c, n in unread.items() if n},
-        _repeats(cohort),
-    )
+def _coin(texts: pl.Series) -> FloatArray:
+    """A number in [0, 1) for each text, the same for the same text."""
+    return np.asarray(mixed(digests(texts, purpose=AUDIT, seed=0)[:, 0], np.zeros(len(texts), dtype=np.int64)) / 2.0**63)
 
 
-def _repeats(cohort: Cohort) -> dict[str, int]:
-    """Identifiers that say people have several rows, where a row is promised to, with the most rows that share one."""
+def _identifiers(frame: pl.DataFrame, schema: Schema, rate: float) -> dict[str, pl.Series]:
+    """By identifier, its cells where a row is promised to; of a share ``rate`` of the people it names, each with all their rows."""
+    columns = () if schema.unit else tuple(c.name for c in schema.with_role("identifier"))
+    known = {name: frame[name].drop_nulls() for name in columns}
+    return {name: texts if rate >= 1 else texts.filter(_coin(texts) < rate) for name, texts in known.items()}
+
+
+def _told(blocks: Sequence[Block], schema: Schema, names: Sequence[Mapping[str, pl.Series]]) -> Reading:
+    unread = {c.name: sum(b.unread.get(c.name, 0) for b in blocks) for c in schema}
+    lost = {c: n for c, n in unread.items() if n}
+    return Reading(sum(b.n_rows for b in blocks), sum(b.malformed for b in blocks), sum(b.unnamed for b in blocks), lost, _repeats(names))
+
+
+def _repeats(names: Sequence[Mapping[str, pl.Series]]) -> dict[str, int]:
+    """Identifiers that say people have several rows, with the most rows that share one."""
     found = {}
-    for column in cohort.schema.with_role("identifier") if not cohort.schema.unit else ():
-        known = cohort[column.name].drop_nulls()
+    for column in names[0] if names else ():
+        known = pl.concat([part[column] for part in names])
         if len(known) > 1 and known.n_unique() < MOSTLY_ALONE * len(known):
-            found[column.name] = int(known.value_counts(name="rows")["rows"].max())  # type: ignore[arg-type]
+            found[column] = int(known.value_counts(name="rows")["rows"].max())  # type: ignore[arg-type]
     return found

@@ -203,7 +203,7 @@ def _check_unit(study: Study, terms: Privacy) -> None:
     elif terms.unit != data.unit:
         problems.append("privacy.unit and data.unit disagree on who a patient is")
     if data.unit != "row" and data.per_patient < 1:
-        problems.append("nothing bounds the rows of one patient, so no noise would hide him")
+        problems.append("nothing bounds the rows of one patient, so no noise would hide them")
     if problems:
         unit = data.unit if data.unit != "row" else terms.unit
         raise BadInput(

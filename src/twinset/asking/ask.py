@@ -33,7 +33,7 @@ from twinset.study import GeneratorChoice, Study
 Progress = Callable[[str], None]
 MOST_QUESTIONS = 100
 EPOCH = date(1970, 1, 1)
-KEPT = ("unit", "relation", "per_patient", "epsilon", "delta", "rho", "spent", "attacker", "events", "warnings", "budget", "ledger_head", "versions")
+RELEASES_ONLY = ("format", "public", "not_covered", "decided_by", "second")  # of a certificate: answers say these in words of their own
 SILENT_ON = {
     "count": "It does not show who was missing in a column that is named, nor why a group is as large as it is.",
     "share": "It does not show those of whom it is not known, and no cause: groups may differ in more than what names them.",
@@ -151,7 +151,7 @@ def _certificate(proof: dict[str, Any], questions: Sequence[Question], schema: S
     return {
         "format": "twinset answers 1",
         "asked": [q.text for q in questions],
-        **{key: proof[key] for key in KEPT},
+        **{key: value for key, value in proof.items() if key not in RELEASES_ONLY},
         "public": public,
         "not_covered": list(_not_covered(proof)),
     }

@@ -1,6 +1,6 @@
 """Rows of patients as cells to be counted: each row's cell depends on that row and on public figures alone.
 
-So a patient who comes, goes or is exchanged moves no cell but his own, and the noise of a count on these cells hides him.
+So a patient who comes, goes or is exchanged moves no cell but their own, and the noise of a count on these cells hides him.
 """
 
 from __future__ import annotations

@@ -193,7 +193,7 @@ def threshold(reach: Sequence[int], *, per_patient: int, sigma: float, delta: fl
     the discrete Gaussian noise on a cell, in the same unit.
 
     Proof. Let k = ``per_patient``, d = ``len(reach)``, and C the cells that only this patient's rows reach, at most k d of them. Cell c has weight
-    W(c) = the sum of a(r) over his rows r that reach it, a(r) = reach[q(r) - 1]. The vault shows c where W(c) + X > T, that is, T being whole, where
+    W(c) = the sum of a(r) over their rows r that reach it, a(r) = reach[q(r) - 1]. The vault shows c where W(c) + X > T, that is, T being whole, where
     X >= T + 1 - W(c). For whole m >= 1 the discrete Gaussian X has P(X >= m) <= Q((m - 1) / sigma), Q the upper tail of the normal law (Canonne, Kamath
     and Steinke 2020, proposition 25: the sum over x >= m is below the integral from m - 1, the normaliser above sqrt(2 pi) sigma). So c is shown with
     probability at most h(W(c)), h(w) = Q((T - w) / sigma), wherever w <= T. h is convex and increasing on [0, T], so g = h - h(0) is convex with

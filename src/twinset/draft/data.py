@@ -53,7 +53,7 @@ def _unit(reading: Reading, schema: Schema) -> list[str]:
     lines += [comment(doubt.format(name)) for name in crossed]
     lines.append(pair("unit", schema.unit))
     lines.append(comment("at most so many rows of each patient, chosen at random; 0 = all. The generators model rows: a patient with many is learnt"))
-    return [*lines, comment("many times over, and the attacks find him. 1 makes a table of patients, not of rows or visits."), pair("per_patient", 1)]
+    return [*lines, comment("many times over, and the attacks find them. 1 makes a table of patients, not of rows or visits."), pair("per_patient", 1)]
 
 
 def pair(name: str, value: Value) -> str:

@@ -1,7 +1,7 @@
 """Delimited text read line by line: a line is a row, and how it is read depends on that line and the declaration alone.
 
 No quotation mark, encoding fault or missing field of one line reaches another. The price: a cell cannot hold a line break. A line that is
-not a row of the table (another number of fields, a quotation mark left open) is a row of missing cells.
+not a row of the table (another number of fields, a quotation mark left open) is marked: :mod:`twinset.io.declared` leaves it out, or keeps it as gaps.
 """
 
 from __future__ import annotations

@@ -161,7 +161,7 @@ def not_covered(spent: Spent) -> tuple[str, ...]:
         "other releases of the same patients that were not written into this ledger, here or elsewhere; their epsilons add to this one",
         "what is true of groups: what the data teach about people like a patient is not hidden, whether the patient took part or not",
         "the study file itself: its columns, types, roles, rules and settings are taken as known, also if somebody chose them by looking at the rows",
-        "how the file was read: its separator, its signs for missing, and whether it could be read as declared, are found from the rows",
+        "the types that a typed file (Parquet, SAS and the like) states for its columns: they are taken as public, and a line of a text file is taken as a row",
         "how long the computation took and how much memory it used",
     ]
     if spent.decided_by == ROWS:
