@@ -268,7 +268,7 @@ def decided_on_rows(patch: Patch) -> None:
 
 
 def digits_of_rows(patch: Patch) -> None:
-    """Numbers are released with as many digits as the most exact cell has."""
+    """Numbers are released with a number of digits that depends on the rows: here the length of all cells, modulo 7."""
     real, digits = pipeline.draw, [0]
     halves = pipeline._halves
 

@@ -26,7 +26,7 @@ def audit_dp(
     ] = None,
     generator: Annotated[str, typer.Option("--generator", "-g", help="default: the study's, or each private one at random")] = "",
     pairs: Annotated[int, typer.Option("--pairs", help="how many pairs of neighbouring tables", min=1)] = 200,
-    front: Annotated[bool, typer.Option("--front", help="only as far as the vault's first answers: a hundred times faster")] = False,
+    front: Annotated[bool, typer.Option("--front", help="only as far as the vault's first answers: some forty times faster")] = False,
     runs: Annotated[int, typer.Option("--runs", help="also fit two neighbours so often with true noise, for a lower bound of epsilon", min=0)] = 0,
     seed: Annotated[int, typer.Option(help="of the invented tables")] = 0,
     workers: Annotated[Optional[int], typer.Option(help="processes at once; default: one a core", min=1)] = None,  # noqa: UP045
@@ -58,10 +58,16 @@ def _tell(found: Found, least: Bound | None) -> None:
         _line(f"COUNTEREXAMPLE {sentence(one)}")
     if len(found.counterexamples) > SHOWN:
         _line(f"and {len(found.counterexamples) - SHOWN} more (--json tells all)")
-    crashed = sum(found.crashes.values())
-    _line(f"{found.n_pairs:,} pairs of neighbours, {found.refused:,} refused alike, {crashed:,} crashed alike, {len(found.counterexamples):,} counterexamples")
+    _line(f"{found.n_pairs:,} pairs of neighbours: {ends(found)}; {len(found.counterexamples):,} counterexamples")
     if least is not None:
-        _line(f"epsilon is at least {least.low:.2f} (95 % sure, {least.runs} runs a side); the study claims {least.claimed:g}")
+        _line(f"epsilon of one patient more or less is at least {least.low:.2f} (95 % sure, {least.runs} runs a side); claimed: {least.claimed:g}")
+
+
+def ends(found: Found) -> str:
+    """How the pairs ended, with counts; crashes and pairs that ended differently only where there are any."""
+    always = ("answered", "ended in an error") if found.ends["answered"] else ("released", "kept in refused", "ended in an error")
+    told = (*always, *(name for name in ("crashed", "ended differently") if found.ends[name]))
+    return ", ".join(f"{found.ends[name]:,} {name}" for name in told)
 
 
 def sentence(one: Counterexample) -> str:

@@ -1,7 +1,7 @@
 """What epsilon is at least: many runs with true noise on two neighbours, and an attacker who tells them apart.
 
-A black-box test of the noise itself, which the replay cannot see. It finds gross faults only: with r runs a side no bound above about
-log(r / 4) can be shown, and noise that is a tenth too small stays unseen (``tests/leaks/test_private_claim.py`` sees that).
+A black-box test of the noise itself, which the replay cannot see. It finds gross faults only: with N runs a side no bound above about
+log(N / 8) can be shown (3.28 at 200), and noise that is a tenth too small stays unseen (``tests/leaks/test_private_claim.py`` sees that).
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ from twinset.neighbouring.tables import Case, invent, invent_for
 from twinset.study import load
 
 SURE = 0.025  # of each of the two Clopper-Pearson bounds to be wrong
+HELD_OUT = 1e-6  # share of the patients
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Bound:
-    """``low``: epsilon is at least this, with 95 % confidence (0 where nothing was shown); ``claimed``: what the study says."""
+    """``low``: epsilon of one patient more or less is at least this, with 95 % confidence (0 where nothing was shown); ``claimed``: what the study says."""
 
     low: float
     claimed: float
@@ -43,16 +44,17 @@ def lower_bound(plan: Plan, runs: int, *, progress: Progress | None = None) -> B
 
     The attacker sees one synthetic table and knows both tables and all seeds but the noise. On the first half of the runs they choose what to
     look at (how many rows are as the patient is in one column, or how many there are) and where to draw the line; the second half is the test.
-    No ledger is kept: the patients are invented. Source of the bound: Jagielski, Ullman and Oprea (NeurIPS 2020), section 4.
+    The neighbours are always one patient more or less, with the noise that the study would have then, also where it says ``relation = "replace"``.
+    Next to nobody is held out, since of a patient who is, there is nothing to see. No ledger is kept: the patients are invented.
+    Delta is the study's. Source of the bound: Jagielski, Ullman and Oprea (NeurIPS 2020), section 4.
     """
     rng = stream(plan.seed, "bound")
     case = invent(rng, generator=plan.generator) if plan.study is None else invent_for(load(plan.study), rng, generator=plan.generator)
-    sections = {**(case.sections or {}), "release": {"n": 0}}
+    sections = {**(case.sections or {}), "release": {"n": 0}, "holdout": {"fraction": HELD_OUT}}
     pair = change(replace(case, sections=sections, relation="add-remove"), "one patient more", rng)
     patient = pair.other.with_rows([r for r in pair.other.rows if r.patient not in set(pair.one.patients)])
     seen = [_seen(of, patient, runs, progress or _silent) for of in (pair.one, pair.other)]
-    delta = 1e-9
-    return Bound(bound(seen[0], seen[1], delta=delta), case.epsilon, runs)
+    return Bound(bound(seen[0], seen[1], delta=case.delta), case.epsilon, runs)
 
 
 def bound(one: FloatArray, other: FloatArray, *, delta: float) -> float:

@@ -33,7 +33,7 @@ class Pair:
 def change(case: Case, kind: str, rng: Rng) -> Pair:
     """A neighbour of ``case``: one patient more (fewer, exchanged), odd in the way that ``kind`` says.
 
-    Under add-remove the patient is added (or removed); under replace he takes the place of another. Where a kind makes no sense
+    Under add-remove the patient is added (or removed); under replace they take the place of another. Where a kind makes no sense
     for the case (a clock where there is no date), another kind of cell is taken that does.
     """
     if kind in CELLS and not _places(case, kind):

@@ -82,7 +82,7 @@ def _told(one: Left, other: Left) -> list[Fault]:
 
 
 def _sides(pair: Pair, one: Left, other: Left) -> list[Fault]:
-    """Of train and of hold-out, no more rows may differ than one patient has, and all of them must be his; every column is stored the same way."""
+    """Of train and of hold-out, no more rows may differ than one patient has, and all of them must be theirs; every column is stored the same way."""
     faults = []
     for name in one.sides.keys() | other.sides.keys():
         mine, theirs = one.sides.get(name), other.sides.get(name)

@@ -14,9 +14,9 @@ from twinset.core.seeds import stream
 from twinset.errors import BadInput
 from twinset.neighbouring.changes import KINDS, Pair, change
 from twinset.neighbouring.compare import Fault, compare
-from twinset.neighbouring.paths import Command, Left, front, whole
+from twinset.neighbouring.paths import ENDS, Command, Left, front, whole
 from twinset.neighbouring.replay import Recorder, Replayer
-from twinset.neighbouring.tables import Case, invent, invent_for
+from twinset.neighbouring.tables import PRIVATE, Case, invent, invent_for
 from twinset.study import load
 from twinset.sweeping.run import pool
 
@@ -63,10 +63,14 @@ class Counterexample:
 
 @dataclass
 class Found:
-    """What an audit found: pairs tried, by kind; how many ended in a refusal of both or in a crash; the counterexamples."""
+    """What an audit found: pairs, by kind and by how both ended (:data:`~twinset.neighbouring.paths.ENDS`); the counterexamples.
+
+    ``looked``: pairs whose first table had at least one answer from the vault; of the others nothing was tried.
+    """
 
     kinds: Counter[str] = field(default_factory=Counter)
-    refused: int = 0
+    ends: Counter[str] = field(default_factory=Counter)
+    looked: int = 0
     crashes: Counter[str] = field(default_factory=Counter)
     counterexamples: list[Counterexample] = field(default_factory=list)
 
@@ -77,7 +81,8 @@ class Found:
     def add(self, other: Found) -> None:
         """Take another block's results in."""
         self.kinds += other.kinds
-        self.refused += other.refused
+        self.ends += other.ends
+        self.looked += other.looked
         self.crashes += other.crashes
         self.counterexamples += other.counterexamples
 
@@ -86,7 +91,8 @@ class Found:
         return {
             "pairs": self.n_pairs,
             "kinds": dict(sorted(self.kinds.items())),
-            "refused": self.refused,
+            "ends": {name: self.ends[name] for name in ENDS},
+            "looked": self.looked,
             "crashes": dict(self.crashes),
             "counterexamples": [asdict(c) for c in sorted(self.counterexamples, key=lambda c: (c.block, c.number))],
         }
@@ -99,13 +105,19 @@ def audit(plan: Plan, command: Command, *, workers: int = 1, progress: Progress 
     """Every pair of the plan: both files down the path with the same noise, and what differs.
 
     ``command`` is the public command line (:func:`twinset.cli.app.run`). On an interruption what was found so far is told by ``progress``.
-    Raises BadInput for a plan that cannot be followed.
+    Raises BadInput for a plan that cannot be followed, and where no pair got as far as one answer of the vault.
     """
     found, blocks = Found(), n_blocks(plan)
     for done, part in enumerate(_parts(plan, command, blocks, workers), start=1):
         found.add(part)
         if progress is not None:
             progress(f"{found.n_pairs:,} of {plan.pairs:,} pairs, {len(found.counterexamples)} counterexamples (block {done} of {blocks})")
+    if not found.looked and not found.counterexamples:
+        raise BadInput(
+            "nothing was tried: every pair ended in an error before its first look",
+            where="audit-dp",
+            hint=f"run `twinset release` to see the error; a private study needs a section [privacy] and a generator that asks the vault ({', '.join(PRIVATE)})",
+        )
     return found
 
 
@@ -118,20 +130,25 @@ def n_blocks(plan: Plan) -> int:
 
 def block(plan: Plan, number: int, command: Command) -> Found:
     """The pairs of one table: the table once with recorded noise, then each neighbour with the same answers."""
-    found, size = Found(), PER_TABLE[plan.short]
-    rng = stream(plan.seed, "table", number)
-    case = invent(rng, number=number, generator=plan.generator) if plan.study is None else invent_for(load(plan.study), rng, generator=plan.generator)
+    found, made = Found(), list(pairs(plan, number))
     with tempfile.TemporaryDirectory(prefix="twinset-audit-") as name:
         folder = Path(name)
-        told = run_one(plan, case, folder, Recorder(stream(plan.seed, "noise", number) if number % 2 else None), command)
-        for i in range(min(size, plan.pairs - number * size)):
-            kind = plan.kinds[(number * size + i) % len(plan.kinds)]
-            pair = change(case, kind, stream(plan.seed, "change", number, i))
+        told = run_one(plan, made[0].one, folder, Recorder(stream(plan.seed, "noise", number) if number % 2 else None), command)
+        for i, pair in enumerate(made):
             again = run_one(plan, pair.other, folder, Replayer(told.draws), command)
             _enter(found, pair, told, again, at=(number, i))
             if plan.keep is not None and found.counterexamples and found.counterexamples[-1].number == i:
                 _keep(plan.keep / f"{number}-{i}", pair, told, again)
     return found
+
+
+def pairs(plan: Plan, number: int) -> Iterator[Pair]:
+    """One invented table and its neighbours, at least one: the same for the same plan and number."""
+    size, rng = PER_TABLE[plan.short], stream(plan.seed, "table", number)
+    case = invent(rng, number=number, generator=plan.generator) if plan.study is None else invent_for(load(plan.study), rng, generator=plan.generator)
+    for i in range(min(size, plan.pairs - number * size)):
+        kind = plan.kinds[(number * size + i) % len(plan.kinds)]
+        yield change(case, kind, stream(plan.seed, "change", number, i))
 
 
 def run_one(plan: Plan, case: Case, folder: Path, noise: Recorder | Replayer, command: Command) -> Left:
@@ -142,7 +159,8 @@ def run_one(plan: Plan, case: Case, folder: Path, noise: Recorder | Replayer, co
 
 def _enter(found: Found, pair: Pair, one: Left, other: Left, *, at: tuple[int, int]) -> None:
     found.kinds[pair.kind] += 1
-    found.refused += one.refused and other.refused
+    found.ends[other.ending if one.ending == other.ending else "ended differently"] += 1
+    found.looked += bool(one.draws)
     if other.crashed:
         found.crashes[other.crashed] += 1
     faults = compare(pair, one, other)

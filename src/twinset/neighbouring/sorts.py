@@ -25,10 +25,12 @@ class Form:
     date_order: str = "ymd"
     missing: tuple[str, ...] = ()
     suffix: str = "csv"
+    thousands: str = ""
 
     def number(self, value: float, digits: int) -> str:
-        """A number with so many digits after its decimal sign."""
-        return f"{value:.{digits}f}".replace(".", self.decimal)
+        """A number with so many digits after its decimal sign, its thousands grouped where the file has a sign for that."""
+        group = "," if self.thousands else ""
+        return f"{value:{group}.{digits}f}".translate({ord(","): self.thousands, ord("."): self.decimal})
 
     def day(self, day: dt.date) -> str:
         """A date in the declared order."""
@@ -72,7 +74,10 @@ def _sort(declared: Declared) -> str:
         return "name" if role == "identifier" else "note"
     if kind != "category":
         return str(kind) if declared.get("low") is not None else f"{kind}, found"
-    return "words" if declared.get("levels") else "words, found"
+    if declared.get("levels"):
+        return "words"
+    found = {"integer": "whole levels, found", "number": "fraction levels, found", "boolean": "yes or no, found"}
+    return found.get(declared.get("level_type", ""), "words, found")
 
 
 def _bounded(kind: str, low: float, high: float, decimals: int | None = None) -> Callable[[Rng], Declared]:

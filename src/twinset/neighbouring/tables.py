@@ -49,8 +49,10 @@ class Case:
     per_patient: int = 1
     relation: str = "add-remove"
     epsilon: float = 1.0
+    delta: float = 1e-9
     sections: Mapping[str, Mapping[str, Any]] | None = None
     in_place: bool = False
+    rules: tuple[Mapping[str, Any], ...] = ()
 
     def __repr__(self) -> str:
         return f"Case({len(self.fields)} columns, {len(self.rows)} rows, unit = {self.unit!r}, {self.relation}, {self.form.suffix})"
@@ -97,12 +99,14 @@ class Case:
         data: dict[str, Any] = {"path": f"table.{said.suffix}", "missing": list(said.missing), "date_order": said.date_order, "unit": self.unit}
         if said.suffix == "csv":
             data |= {"separator": said.separator, "decimal": said.decimal, "encoding": said.encoding}
+        data |= {"thousands": said.thousands} if said.thousands else {}
         data |= {"per_patient": self.per_patient} if self.named else {}
         data |= {"in_place": True} if self.in_place else {}
-        privacy = {"epsilon": self.epsilon, "unit": self.unit, "relation": self.relation}
+        privacy = {"epsilon": self.epsilon, "delta": self.delta, "unit": self.unit, "relation": self.relation}
         sections: dict[str, Mapping[str, Any]] = {"data": data, "privacy": privacy, "policy": {"checks": []}, **(self.sections or {})}
         columns = {f"columns.{key(f.name)}": f.declared for f in self.fields}
-        return "\n".join(f"[{name}]\n" + "".join(f"{k} = {toml(v)}\n" for k, v in keys.items()) for name, keys in {**sections, **columns}.items())
+        parts = [*((f"[{name}]", keys) for name, keys in {**sections, **columns}.items()), *(("[[rules]]", keys) for keys in self.rules)]
+        return "\n".join(f"{head}\n" + "".join(f"{k} = {toml(v)}\n" for k, v in keys.items()) for head, keys in parts)
 
 
 def invent(rng: Rng, *, number: int = 0, generator: str = "", patients: tuple[int, int] = (40, 90)) -> Case:
@@ -129,32 +133,47 @@ def invent(rng: Rng, *, number: int = 0, generator: str = "", patients: tuple[in
         int(rng.integers(1, 4)),
         "replace" if rng.random() < SHARES["replace"] else "add-remove",
         float(rng.choice([1.0, 10.0, 100.0])),
-        chosen,
+        sections=chosen,
     )
     placed = replace(case, in_place=case.relation == "add-remove" and rng.random() < SHARES["in place"])
     return placed.with_rows(_rows(case, int(rng.integers(*patients)), rng))
 
 
 def invent_for(study: Study, rng: Rng, *, patients: tuple[int, int] = (60, 120), generator: str = "") -> Case:
-    """Invented patients for somebody's study: its columns, its reading, its terms, its generator. The study's own table is never opened."""
+    """Invented patients for somebody's study: its columns, reading, terms, rules, limits on the output, generator. Its own table is never opened.
+
+    What is not carried over: the section "What it cannot see" of docs/audit-dp.md.
+    """
     data, terms = study.data, study.privacy
     suffix = "parquet" if study.table.suffix == ".parquet" else "csv"
-    form = Form(data.separator or ",", data.decimal or ".", data.encoding or "utf-8", data.date_order or "ymd", data.missing, suffix)
+    form = Form(data.separator or ",", data.decimal or ".", data.encoding or "utf-8", data.date_order or "ymd", data.missing, suffix, data.thousands)
+    written = form if suffix == "csv" else replace(form, decimal=".", thousands="")  # a number that is stored as one has no signs
     declared = {n: {("type" if k == "kind" else k): v for k, v in part.model_dump(exclude_defaults=True).items()} for n, part in study.columns.items()}
     settings = {"name": generator} if generator else {"name": study.generator.name, **(study.generator.model_extra or {})}
     case = Case(
         tuple(field_of(n, d) for n, d in declared.items()),
         (),
-        form,
+        written,
         form,
         data.unit,
         max(1, data.per_patient),
         terms.relation if terms else "add-remove",
         terms.epsilon if terms else 1.0,
-        {"generator": settings, "release": {"n": study.release.n or 0}},
+        terms.delta if terms else 1e-9,
+        {"generator": settings, **_public(study)},
         data.in_place,
+        tuple(r.model_dump(exclude_defaults=True) for r in study.rules),
     )
     return case.with_rows(_rows(case, int(rng.integers(*patients)), rng))
+
+
+def _public(study: Study) -> dict[str, Mapping[str, Any]]:
+    """Sections that hold no secret: how much is released and how, the share held out, limits on the output."""
+    return {
+        "release": study.release.model_dump(include={"n", "format", "label"}),
+        "holdout": {"fraction": study.holdout.fraction},
+        "policy.output": study.policy.output.model_dump(exclude_none=True),
+    }
 
 
 def patient(case: Case, number: int, rng: Rng) -> list[Row]:
