@@ -118,6 +118,14 @@ def test_how_a_cell_is_read_depends_on_that_cell_alone(tmp_path: Path, what: str
             assert len(more) - len(rest) <= 1
 
 
+def test_a_byte_order_mark_is_nothing_wherever_it_stands(tmp_path: Path) -> None:
+    """The first row lost the mark before its name, until another stood above it: then its name was another, and its side."""
+    made = study({"mrn": 'type = "text"', "x": 'type = "integer"'}, tmp_path)
+    lines = ["mrn;x", "\ufeffp0;1", *(f"p{i};{i % 7}" for i in range(1, 60))]
+    for less, more in zip(train_of(made, lines), train_of(made, [lines[0], "q;3", *lines[1:]]), strict=True):
+        assert less.equals(more.filter(pl.col("mrn") != "q"))
+
+
 def test_a_decimal_comma_in_another_column_changes_nothing(tmp_path: Path) -> None:
     """The mean of 1.100 .. 4.999 was 81 or 3,002, by one cell elsewhere."""
     made = study({"mrn": 'type = "text"', "x": 'type = "number"', "y": 'type = "number"'}, tmp_path)

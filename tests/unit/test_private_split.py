@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twinset.audit.privacy.split import split
 from twinset.coding.history import bound, bound_locally
+from twinset.coding.identity import row_texts
 from twinset.core.cohort import Cohort
 from twinset.core.schema import Column, Schema
 from twinset.door import declared
@@ -100,3 +101,16 @@ def test_how_a_file_stores_a_column_does_not_matter() -> None:
     odd = as_declared(pl.DataFrame({"n": [1.5, 2.0], "c": ["0", "1"], "t": ["true", "x"]}), schema, Declared()).frame
     assert whole.schema == odd.schema
     assert odd["c"].to_list() == [0, 1]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(*[st.none() | st.text(max_size=3) | st.sampled_from(["1:a", ":", "-", "1:"])] * 3), min_size=2, max_size=2))
+def test_different_rows_have_different_texts(rows: list[tuple]) -> None:
+    """Else one row would toss the coin of another: ("a:b", "c") is not ("a", "b:c")."""
+    texts = row_texts(pl.DataFrame(rows, schema={"a": pl.String, "b": pl.String, "c": pl.String}, orient="row"))
+    assert (texts[0] == texts[1]) == (rows[0] == rows[1])
+
+
+def test_rows_that_only_a_length_tells_apart() -> None:
+    rows = [("a", "b"), ("ab", ""), ("", "ab"), ("a1:b", ""), ("a", None), ("a-", ""), (None, None)]
+    assert row_texts(pl.DataFrame(rows, schema={"a": pl.String, "b": pl.String}, orient="row")).n_unique() == len(rows)

@@ -1,6 +1,6 @@
 """The command line: init, split, release, audit, compare, report, ledger, plan, sweep, ask, plugins, demo. Talk on stderr, results on stdout.
 
-Exit codes: 0 released (or done), 1 refused by the policy, 2 bad input, 3 budget spent, 130 interrupted.
+Exit codes: 0 released (or done), 1 refused by the policy, 2 bad input, 3 budget spent, 70 a fault of twinset, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ app.command()(plan)
 app.command()(ask)
 app.command("audit-dp")(audit_dp)
 
+CRASHED = 70  # exit code of a fault of ours
 Out = Annotated[Path, typer.Option("-o", "--out", help="folder to write; must not exist yet")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace the folder if it exists")]
 Sets = Annotated[Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="override any study key, e.g. generator.leaf=10; repeatable")]  # noqa: UP045
@@ -219,19 +220,32 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def main() -> None:
-    """Run the command line; our own errors become a message, a hint and an exit code."""
-    sys.excepthook = _crash
-    try:
-        app()
-    except TwinsetError as error:
-        raise SystemExit(_told(error)) from None
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else "input or output failed"
-        problem = OutputProblem(reason.lower(), hint="check the disk, the path and your permissions; nothing was left half-written")
-        raise SystemExit(_told(problem)) from None
-    except KeyboardInterrupt:
-        _say("interrupted: nothing was left half-written")
-        raise SystemExit(130) from None
+    """Run the command line; our own errors become a message, a hint and an exit code, and any other ends without its message."""
+    with _Net():
+        try:
+            app()
+        except TwinsetError as error:
+            raise SystemExit(_told(error)) from None
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else "input or output failed"
+            problem = OutputProblem(reason.lower(), hint="check the disk, the path and your permissions; nothing was left half-written")
+            raise SystemExit(_told(problem)) from None
+        except KeyboardInterrupt:
+            _say("interrupted: nothing was left half-written")
+            raise SystemExit(130) from None
+
+
+class _Net:
+    """What nobody expected ends here, a library's panic too: typer sets a hook of its own, so one of ours would not be called."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None or error is None or isinstance(error, SystemExit):
+            return
+        _crash(kind, error, trace)
+        raise SystemExit(CRASHED) from None
 
 
 def _make(make: Any, study: Any, out: Path, *, overwrite: bool, as_json: bool) -> None:
