@@ -283,7 +283,7 @@ def test_the_recipient_is_told_of_levels_that_were_not_found(write: Write) -> No
     names = ("synthetic.csv",)
     assert "to be found" not in recipient_readme(made, names)
     told = replace(made, page=replace(made.page, unlisted={"sex": 0.004, "event": 0.31}))
-    assert "patients in them: `event` 31 %." in recipient_readme(told, names)
+    assert "patients in them (a noisy figure): `event` 31 %." in recipient_readme(told, names)
 
 
 def test_several_private_generators_side_by_side_tell_no_figure_of_the_rows(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,3 +160,18 @@ def test_a_lower_threshold_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discover, "threshold", lambda reach, **terms: reach[0] + 1.5 * terms["sigma"])
     with pytest.raises(AssertionError, match="more often than delta"):
         check_hidden()
+
+
+def test_few_patients_spread_over_many_years_are_not_lost() -> None:
+    """Thirty patients a year for 25 years, noise of 20: no year is clear by itself, and the dates used to come out as 1970. Seeded noise."""
+    column = Column("seen", "date")
+    edges = discover.unbounded_grid(column)
+    years = np.floor(edges[:-1] / 365.2425 + 1970.5)
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        counts = np.where((years >= 1985) & (years <= 2009), 30.0, 0.0) + rng.normal(0, 20.0, len(years))
+        counts[counts > 75] = 75.0  # none clear by itself
+        first, last = discover.bounds(edges, counts, sigma=20.0)
+        assert 1960 <= years[first] <= 1990
+        assert 1995 <= years[last] <= 2035
+    assert discover.bounds(edges, np.zeros(len(years)), sigma=20.0) == (120, 120)  # nothing there

@@ -114,9 +114,12 @@ def test_the_output_refuses(what: str) -> None:
 
 
 def test_the_output_passes_what_it_cannot_tell_or_need_not_judge() -> None:
-    made = decide(CERTIFICATE, output(noise=None, single=("sex",), unlisted={"site": 0.9}), Policy())
+    made = decide(CERTIFICATE, output(noise=None, single=("sex",), unlisted={"site": 0.4}), Policy())
     assert (made.verdict, made.released) == ("pass", True)
-    assert [j.outcome for j in made.judged] == ["pass", "pass", "not measured"]
+    assert [j.outcome for j in made.judged] == ["pass", "pass", "not measured", "pass"]
+    lost = decide(CERTIFICATE, output(noise=None, unlisted={"site": 0.9}), Policy())
+    assert not lost.released
+    assert any("origin" in line for line in lost.settles)
     assert "`sex`" in made.reasons[1]
     lenient = Policy(output=Limits(noise=None, blank=2))
     assert decide(CERTIFICATE, output(noise=9.0, blank=("a", "b")), lenient).released

@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Annotated, Any, Optional
 
 import typer
@@ -19,6 +18,7 @@ from twinset.cli.ask import ask
 from twinset.cli.audit_dp import audit_dp
 from twinset.cli.init import init
 from twinset.cli.ledger import app as ledger
+from twinset.cli.net import Net
 from twinset.cli.plan import plan
 from twinset.cli.sweep import sweep
 from twinset.errors import OutputProblem, TwinsetError
@@ -38,7 +38,6 @@ app.command()(plan)
 app.command()(ask)
 app.command("audit-dp")(audit_dp)
 
-CRASHED = 70  # exit code of a fault of ours
 Out = Annotated[Path, typer.Option("-o", "--out", help="folder to write; must not exist yet")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace the folder if it exists")]
 Sets = Annotated[Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="override any study key, e.g. generator.leaf=10; repeatable")]  # noqa: UP045
@@ -221,7 +220,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """Run the command line; our own errors become a message, a hint and an exit code, and any other ends without its message."""
-    with _Net():
+    with Net():
         try:
             app()
         except TwinsetError as error:
@@ -233,19 +232,6 @@ def main() -> None:
         except KeyboardInterrupt:
             _say("interrupted: nothing was left half-written")
             raise SystemExit(130) from None
-
-
-class _Net:
-    """What nobody expected ends here, a library's panic too: typer sets a hook of its own, so one of ours would not be called."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is None or error is None or isinstance(error, SystemExit):
-            return
-        _crash(kind, error, trace)
-        raise SystemExit(CRASHED) from None
 
 
 def _make(make: Any, study: Any, out: Path, *, overwrite: bool, as_json: bool) -> None:
@@ -302,19 +288,6 @@ def _told(error: TwinsetError) -> int:
 
     show_error(error)
     return error.exit_code
-
-
-def _crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """An unexpected error, without its message: libraries quote cell values in theirs."""
-    import traceback
-
-    if os.environ.get("TWINSET_DEBUG"):
-        sys.__excepthook__(kind, error, trace)
-        return
-    ours = [f for f in traceback.extract_tb(trace) if "twinset" in f.filename]
-    place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
-    _say(f"error: unexpected {kind.__name__}{place}; its message is withheld because it may quote the data")
-    _say("hint: this is a fault of twinset; report the line above, or look yourself with TWINSET_DEBUG=1")
 
 
 if __name__ == "__main__":

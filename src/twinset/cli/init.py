@@ -35,5 +35,8 @@ def init(
     if overwrite or not schema.exists():
         with new_file(schema, overwrite=overwrite) as temporary:
             temporary.write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
-    todo = "fill in what the code book says (the file tells how)" if private else "read it, correct it"
-    print(f"wrote {out}: {todo}, then run `twinset release {out} -o release`", file=sys.stderr)
+    if private:
+        print(f"wrote {out}: fill in what the code book says (the file tells how), see what it buys with `twinset plan {out} --rows N`,", file=sys.stderr)
+        print(f"then run `twinset release {out} -o release`. A run that comes out useless has spent its budget all the same.", file=sys.stderr)
+        return
+    print(f"wrote {out}: read it, correct it, then run `twinset release {out} -o release`", file=sys.stderr)

@@ -22,6 +22,7 @@ WHOLE = 64  # whole numbers over a range of at most so many get a cell each, and
 GRID = 48  # even cells of a first grid
 SPLIT = 256  # parts of a cell that is split, at most
 BINS = 20  # modelled cells of a number, about: equal shares of the patients
+WIDEST = 64  # cells of that grid that are taken together, at most, where none is clear
 CLEAR = 4.0  # sigma: a cell of the bounds' grid counts where its noisy count is beyond
 LIKELY = 1.5  # sigma: and then so do its neighbours, one after the other, down to here
 PART = 2.0  # sigma: about what a part of a split cell should hold
@@ -95,17 +96,26 @@ def unbounded_grid(column: Column) -> FloatArray:
 
 
 def bounds(edges: FloatArray, counts: FloatArray, *, sigma: float) -> tuple[int, int]:
-    """The first and the last occupied cell of the unbounded grid: those that are clear of the noise, and what seems to be joined to them; the cell of 0 where none is clear."""
-    held = np.flatnonzero(counts > CLEAR * sigma)
-    if not len(held):
-        zero = int(np.searchsorted(edges, 0.0))
-        return zero, zero
-    first, last = int(held[0]), int(held[-1])
-    while first > 0 and counts[first - 1] > LIKELY * sigma:
-        first -= 1
-    while last < len(counts) - 1 and counts[last + 1] > LIKELY * sigma:
-        last += 1
-    return first, last
+    """The first and the last occupied cell of the unbounded grid: those that are clear of the noise, and what seems to be joined to them.
+
+    Where no cell is clear by itself, the first width at which neighbours together are: few patients spread over many years are not lost. The cell of 0
+    where none is. Post-processing of counts that were paid for.
+    """
+    width = 1
+    while width <= WIDEST:
+        step = width if width == 1 else 4 * width
+        clear, likely = CLEAR * math.sqrt(width) * sigma, LIKELY * math.sqrt(step) * sigma
+        held = np.flatnonzero(np.convolve(counts, np.ones(width), mode="valid") > clear) if width <= len(counts) else []
+        if len(held):
+            first, last = int(held[0]), int(held[-1]) + width - 1
+            while first > 0 and counts[max(0, first - step) : first].sum() > likely:
+                first = max(0, first - step)
+            while last < len(counts) - 1 and counts[last + 1 : last + 1 + step].sum() > likely:
+                last = min(len(counts) - 1, last + step)
+            return first, last
+        width *= 2
+    zero = int(np.searchsorted(edges, 0.0))
+    return zero, zero
 
 
 def split(column: Column, edges: FloatArray, counts: FloatArray, *, sigma: float) -> FloatArray:

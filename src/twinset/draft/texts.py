@@ -12,7 +12,8 @@ PRIVATE_HEAD = """#:schema study.schema.json
 # 1. low and high of numbers and dates, levels of categories: from the code book, never from the table (what was read from it is left out on purpose).
 # 2. origin = "public" on each column where you did. What stays open is found within the budget, less exactly, and costs accuracy everywhere.
 # 3. Confirm each origin = "public" that stands here already: the list is public knowledge, but that a column is written in it was seen in the rows.
-# 4. How the file is read ([data]), types and roles were proposed after a look at the rows, and count as declared by you. A cell that does not fit is missing.
+# 4. Run `twinset plan` on this file before the first release: it foretells, without a look at the rows, what each epsilon buys. A run that comes out useless has spent its budget.
+# 5. How the file is read ([data]), types and roles were proposed after a look at the rows, and count as declared by you. A cell that does not fit is missing.
 """
 HOLDOUT = """# Patients the generator never sees: the control of every privacy test.
 [holdout]
@@ -63,7 +64,7 @@ PRIVATE_PRIVACY = """# Differential privacy: nobody can tell from the release wh
 epsilon = 1
 unit = {unit}   # whom the promise is made to: the patient column, or "row"
 relation = "add-remove"   # or "replace", where the number of patients is public
-# budget = 5   # the epsilon of all releases of this table together; set once, before the first run; without it this run's epsilon is all there is
+budget = 5   # the epsilon of all releases and answers of this table together, for ever: decide it now, the first run fixes it
 """
 ROWS_OF_NOBODY = """# unit = "row" promises to each row: to a patient only if nobody has two rows. If some column names the patient, write it here and under [data], with per_patient.
 """

@@ -27,7 +27,7 @@ class Output:
     Attributes:
         rules: ``rules.broken`` of every copy.
         blank: columns that hold no value in some copy.
-        single: columns that hold one value only in some copy, where more are declared.
+        single: columns that hold one value only in some copy, where others may occur.
         noise: the standard deviation of the noise in the share of patients with one value (a fraction); ``None`` where the model cannot say.
         unlisted: of each column with levels that were not found, the share of patients in them.
     """
@@ -77,7 +77,7 @@ def decide(certificate: Mapping[str, Any], output: Output, policy: Policy) -> Ve
     failed = [j.reason for j in judged if j.outcome == "fail"]
     verdict: Literal["pass", "fail"] = "fail" if failed else "pass"
     passed = f"all {len(judged)} limits on the certificate and the synthetic rows are kept"
-    told = [f"one value only, where more are declared: {_names(output.single)}"] if output.single else []
+    told = [f"only one value came out, though others may occur: {_names(output.single)}"] if output.single else []
     return Verdict(verdict, not failed, (*(failed or [passed]), *told), _settles(judged), tuple(judged), OUTPUT)
 
 
@@ -146,8 +146,10 @@ def _settles(judged: Sequence[Judged]) -> tuple[str, ...]:
         out.append("a larger epsilon, more patients, or fewer columns: what the noise drowns is of no use to anybody")
     if "output.blank columns" in failed:
         out.append(
-            "a column without values is usually one that could not be read as declared (decimal sign, order of dates, missing texts): see how it was read"
+            'a column without values: either no level of it was found within the budget (list its levels, with origin = "public", from a code book), or its cells could not be read as declared (see how it was read)'
         )
+    if "output.unlisted" in failed:
+        out.append('levels that were not found: list them from a code book with origin = "public", or give the run a larger epsilon')
     if "output.rules" in failed:
         out.append("a rule that the generator cannot keep: make it weaker, or give its columns more of the budget")
     if failed:

@@ -48,7 +48,7 @@ class Limits(BaseModel):
 
     noise: float | None = Field(0.2, gt=0, description="the most that noise may move the share of patients with one value (one standard deviation)")
     blank: int = Field(0, ge=0, description="so many columns may come out without any value")
-    unlisted: float | None = Field(None, ge=0, le=1, description="the largest share of a column in levels that were not found; default: told, not judged")
+    unlisted: float | None = Field(0.5, ge=0, le=1, description="the largest share of a column in levels that were not found")
     epsilon: float | None = Field(None, gt=0, description="the largest epsilon of a release; a study that asks for more is refused before anything is spent")
     warnings: Literal["tell", "refuse"] = Field("tell", description="what the certificate's own warnings do")
 

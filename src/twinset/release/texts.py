@@ -14,7 +14,7 @@ CLAIM = (
 
 STAYS = "What the tests on the patients' rows say is in custodian/report.html: it stays with the custodian."
 UNLISTED = (
-    "\nLevels that too few patients hold to be found within the privacy budget are written as `other` (or missing). Share of patients in them: {columns}. "
+    "\nLevels that too few patients hold to be found within the privacy budget are written as `other`; where levels are numbers or yes/no, such patients got one of the levels that were found, which is then not theirs. Share of patients in them (a noisy figure): {columns}. "
     "What depends on those levels cannot be studied here.\n"
 )
 

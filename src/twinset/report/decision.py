@@ -79,7 +79,7 @@ def _advice(page: Page, tested: Tested) -> Advice:
             head = "Warning: these tests are too weak to say anything, and would have refused this release"
         body = "They did not decide: the promise does not rest on them."
         return Advice("wait", head, body, tested.reasons, tested.settles, alarms)
-    return Advice("good", "These tests would have released it too", "They did not decide: the promise does not rest on them.", tested.reasons, (), alarms)
+    return Advice("good", "These tests alone would have released it", "They did not decide: the promise does not rest on them.", tested.reasons, (), alarms)
 
 
 def _beyond(page: Page) -> list[str]:
