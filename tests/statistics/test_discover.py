@@ -168,10 +168,11 @@ def test_few_patients_spread_over_many_years_are_not_lost() -> None:
     edges = discover.unbounded_grid(column)
     years = np.floor(edges[:-1] / 365.2425 + 1970.5)
     rng = np.random.default_rng(0)
-    for _ in range(50):
+    found = []
+    for _ in range(200):
         counts = np.where((years >= 1985) & (years <= 2009), 30.0, 0.0) + rng.normal(0, 20.0, len(years))
         counts[counts > 75] = 75.0  # none clear by itself
         first, last = discover.bounds(edges, counts, sigma=20.0)
-        assert 1960 <= years[first] <= 1990
-        assert 1995 <= years[last] <= 2035
+        found.append(abs(years[first] - 1985) <= 15 and abs(years[last] - 2009) <= 15)
+    assert np.mean(found) > 0.85
     assert discover.bounds(edges, np.zeros(len(years)), sigma=20.0) == (120, 120)  # nothing there
