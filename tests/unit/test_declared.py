@@ -153,7 +153,7 @@ def test_numbers_are_read_in_the_declared_punctuation_and_in_no_other() -> None:
     assert plain.unread == {"n": 7}
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-7", "hz", "iso2022_jp", "cp037"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-7", "hz", "iso2022_jp", "cp037", "rot13", "base64"])
 def test_an_encoding_in_which_a_byte_can_shift_the_rest_is_refused(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "t.csv").write_text("a\n1\n")
     with pytest.raises(BadInput, match="other patients' lines") as refused:

@@ -22,6 +22,7 @@ from twinset.io.moments import moments
 from twinset.io.read import ARROW, DELIMITED, EXCEL, STATISTICAL
 
 EXACT = 2**53  # below it a float64 holds every integer
+FIRST_DAY, LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, in days from 1970
 ROWS = 200_000  # of a block, where the file does not set its size
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 DTYPES: dict[str, pl.DataType] = {"number": pl.Float64(), "integer": pl.Int64(), "date": pl.Date(), "datetime": pl.Datetime("us"), "text": pl.String()}
@@ -136,9 +137,9 @@ def _typed(path: Path, how: Declared) -> Iterator[pl.DataFrame]:
     elif suffix in (".duckdb", ".db"):
         yield from formats.scan_duckdb(path, how.table, ROWS)
     elif suffix in EXCEL:
-        yield formats.read_excel(path, how.sheet, as_text=True)
+        yield formats.excel_texts(path, how.sheet)
     elif suffix in STATISTICAL:
-        yield formats.read_statistical(path)
+        yield formats.statistical_cells(path, encoding=how.encoding)
     elif suffix in ARROW:
         yield formats.read_arrow(path)
     else:
@@ -164,8 +165,7 @@ def _bare(series: pl.Series, how: Declared) -> pl.Series:
     if series.dtype == pl.String:
         gone = ["", *how.missing]
         return _one(series.str.strip_chars(), pl.when(~pl.col("x").is_in(gone)).then(pl.col("x")))
-    if series.dtype == pl.Duration:
-        series = series.dt.total_microseconds() / 1e6
+    series = _within(series)
     if isinstance(series.dtype, pl.Decimal):
         series = series.cast(pl.Float64)
     if isinstance(series.dtype, pl.Datetime):
@@ -177,6 +177,24 @@ def _bare(series: pl.Series, how: Declared) -> pl.Series:
         return series
     listed = _text(series).is_in(list(how.missing)).fill_null(False)
     return _one(series, pl.when(~pl.lit(listed)).then(pl.col("x")))
+
+
+def _within(series: pl.Series) -> pl.Series:
+    """Dates of the years 1 to 9999 and times of a day, null for others, told by the integers they are stored as; durations in seconds.
+
+    Outside them lie infinite dates too; to write one out, or to convert it, stops the program.
+    """
+    stored, x = series.dtype, pl.col("x")
+    if not stored.is_temporal():
+        return series
+    second = {"ms": 10**3, "us": 10**6, "ns": 10**9}[stored.time_unit] if isinstance(stored, pl.Datetime | pl.Duration) else 10**9
+    integers = series.to_physical()
+    if isinstance(stored, pl.Duration):
+        return integers.cast(pl.Float64) / second
+    first, last = (FIRST_DAY, LAST_DAY) if stored == pl.Date else (0, 86_400 * second - 1)
+    if isinstance(stored, pl.Datetime):
+        first, last = max(FIRST_DAY * 86_400 * second, -(2**63)), min((LAST_DAY + 1) * 86_400 * second, 2**63 - 1) - 1
+    return _one(series, pl.when(pl.lit(integers.is_between(first, last))).then(x))
 
 
 def _read(given: pl.Series, column: Column, how: Declared) -> pl.Series:

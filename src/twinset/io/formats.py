@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +13,20 @@ from typing import Any
 import polars as pl
 import polars.selectors as cs
 
-from twinset.errors import TableUnreadable
+from twinset.errors import BadInput, TableUnreadable
 
 TINIEST = 1e-70  # SAS transport files of some writers hold zero as 5.4e-79
+SPSS_EPOCH, SAS_EPOCH = 141_428 * 86_400.0, 3_653 * 86_400.0  # seconds from 1582-10-14, and from 1960 (Stata's too), to 1970
+SPSS = {"date": ("DATE", "ADATE", "EDATE", "JDATE", "SDATE"), "datetime": ("DATETIME", "YMDHMS"), "time": ("TIME", "DTIME")}
+STATA = {"date": ("%td", "%d", "%tdD_m_Y", "%tdCCYY-NN-DD"), "datetime": ("%tC", "%tc"), "time": ("%tcHH:MM:SS", "%tcHH:MM")}
+SAS = {  # the formats that print a whole date, moment or time; others stay numbers, as in the open reader
+    "date": (
+        *(f"{order}{sign}" for order in ("MMDDYY", "DDMMYY", "YYMMDD") for sign in ("", "B", "C", "D", "N", "P", "S")),
+        *("DATE", "WEEKDATE", "WEEKDATX", "DTDATE", "IS8601DA", "E8601DA", "B8601DA"),
+    ),
+    "datetime": ("DATETIME", "E8601DT", "DATEAMPM", "MDYAMPM", "IS8601DT", "B8601DT", "B8601DN"),
+    "time": ("TIME", "HHMM", "TOD", "TIMEAMPM", "IS8601TM", "E8601TM", "B8601TM"),
+}
 
 
 def read_parquet(path: Path) -> pl.DataFrame:
@@ -46,11 +60,37 @@ def scan_parquet(path: Path, rows: int) -> Iterator[pl.DataFrame]:
         ) from None
 
 
-def read_excel(path: Path, sheet: str | None, *, as_text: bool = False) -> pl.DataFrame:
-    """One sheet of a workbook: the one named, or the first; ``as_text``: every cell as text, whatever else its column holds.
+def read_excel(path: Path, sheet: str | None) -> pl.DataFrame:
+    """One sheet of a workbook: the one named, or the first. Raises TableUnreadable: no such sheet, no table on it, not a workbook."""
+    page = _sheet(path, sheet, {})
+    names = [c.name for c in page.available_columns()]
+    frame: pl.DataFrame = page.to_polars()
+    if (
+        any("_duplicated_" in n or (n.rsplit("_", 1)[0] in names and n.rsplit("_", 1)[-1].isdigit()) for n in names)
+        and len(names) > 1
+        and _shares_names(path, sheet)
+    ):
+        raise TableUnreadable("two columns share a name", where=path.name, hint="give every column a name of its own")
+    return frame
 
-    Raises TableUnreadable: no such sheet, no table on it, not a workbook.
+
+def excel_texts(path: Path, sheet: str | None) -> pl.DataFrame:
+    """The same sheet with every cell as text, whatever else its column holds; dates as 2020-01-31 00:00:00, what shows an error as a gap.
+
+    The header is the first line that holds anything. Columns without a name in it are not read, lines without a cell under a name are nobody's.
     """
+    cells: pl.DataFrame = _sheet(path, sheet, {"header_row": None, "dtypes": "string"}).to_polars()
+    if not cells.height:
+        raise TableUnreadable("no table can be read from this workbook", where=path.name, hint="is there a line of names on top?")
+    header = [(c, name.strip()) for c, name in zip(cells.columns, cells.row(0), strict=True) if name is not None and name.strip()]
+    if len({name for _, name in header}) != len(header):
+        raise TableUnreadable("two columns share a name", where=path.name, hint="give every column a name of its own")
+    rows = cells.slice(1).select(pl.col(c).cast(pl.String).alias(name) for c, name in header)
+    return rows.filter(pl.any_horizontal(pl.all().str.strip_chars() != ""))
+
+
+def _sheet(path: Path, sheet: str | None, how: dict[str, Any]) -> Any:
+    """The page of a workbook that is meant."""
     import fastexcel
 
     try:
@@ -63,28 +103,16 @@ def read_excel(path: Path, sheet: str | None, *, as_text: bool = False) -> pl.Da
                 where=path.name,
                 hint="give the name as on the tab, or leave it out for the first",
             )
-        types: Any = "string" if as_text else None
-        page = book.load_sheet(sheet if sheet is not None else 0, schema_sample_rows=None, dtypes=types)
-        names = [c.name for c in page.available_columns()]
-        frame: pl.DataFrame = page.to_polars()
+        return book.load_sheet(sheet if sheet is not None else 0, schema_sample_rows=None, **how)
     except fastexcel.FastExcelError:
         raise TableUnreadable(
             "no table can be read from this workbook", where=path.name, hint="is there a line of names on top and rows below, and no password?"
         ) from None
-    if (
-        any("_duplicated_" in n or (n.rsplit("_", 1)[0] in names and n.rsplit("_", 1)[-1].isdigit()) for n in names)
-        and len(names) > 1
-        and _shares_names(path, sheet)
-    ):
-        raise TableUnreadable("two columns share a name", where=path.name, hint="give every column a name of its own")
-    return frame
 
 
 def _shares_names(path: Path, sheet: str | None) -> bool:
     """Whether the header itself, before any renaming, has a name twice."""
-    import fastexcel
-
-    page = fastexcel.read_excel(path).load_sheet(sheet if sheet is not None else 0, header_row=None, n_rows=1, dtypes="string")
+    page = _sheet(path, sheet, {"header_row": None, "n_rows": 1, "dtypes": "string"})
     header = [v for v in page.to_polars().row(0) if v is not None]
     return len(set(header)) != len(header)
 
@@ -94,6 +122,30 @@ def read_statistical(path: Path) -> pl.DataFrame:
 
     Values keep their codes, not their labels. SAS' tiny stand-ins for zero become zero. Raises TableUnreadable.
     """
+    frame, _ = _readstat(path, {})
+    return frame.with_columns(whole(frame[c]) for c in frame.columns if frame[c].dtype.is_float())
+
+
+def statistical_cells(path: Path, *, encoding: str) -> pl.DataFrame:
+    """The same file cell by cell: a moment that no calendar has is a gap, a text that its encoding cannot read is read as Latin-1.
+
+    Which columns are dates, moments and times their formats say. The encoding is the one that the file's header states, else ``encoding``.
+    """
+    try:
+        stated = _readstat(path, {"metadataonly": True})[1].file_encoding or encoding
+        codecs.lookup(stated)
+    except (TableUnreadable, LookupError):
+        stated = encoding
+    coded = path.suffix.lower() != ".por"  # whose texts are of the file's own table of signs
+    frame, about = _readstat(path, {"disable_datetime_conversion": True} | ({"encoding": "ISO-8859-1"} if coded else {}))
+    read = [_instants(frame[c], path.suffix.lower(), about.original_variable_types[c] or "") for c in frame.columns]
+    if not coded:
+        return pl.DataFrame(read)
+    return pl.DataFrame([_recoded(s, stated).rename(_reread(s.name, stated)) for s in read])
+
+
+def _readstat(path: Path, how: dict[str, Any]) -> tuple[pl.DataFrame, Any]:
+    """What the library reads, and what it says of the file; SAS' tiny stand-ins for zero are zero."""
     import pyreadstat
 
     suffix = path.suffix.lower()
@@ -105,14 +157,48 @@ def read_statistical(path: Path) -> pl.DataFrame:
         ".por": pyreadstat.read_por,
         ".dta": pyreadstat.read_dta,
     }
+    wrong = (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, ArithmeticError, TypeError, ValueError, pl.exceptions.PolarsError)
     try:
-        frame, _ = readers[suffix](str(path), output_format="polars")
-    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, OverflowError, UnicodeError):
+        frame, about = readers[suffix](str(path), output_format="polars", **how)
+    except (*wrong, pl.exceptions.PanicException):  # a panic of the table library's, too, quotes the cell
         raise TableUnreadable(f"this is not a {suffix} file, or it is damaged", where=path.name, hint="export it again, or as CSV") from None
     if suffix in (".xpt", ".sas7bdat"):
         floats = cs.float()
         frame = frame.with_columns(pl.when(floats.abs() < TINIEST).then(0.0).otherwise(floats).name.keep())
-    return frame.with_columns(whole(frame[c]) for c in frame.columns if frame[c].dtype.is_float())
+    return frame, about
+
+
+def _instants(numbers: pl.Series, suffix: str, written: str) -> pl.Series:
+    """A column of dates, moments or times of day as such, by the format it is ``written`` in; any other as it is."""
+    if numbers.dtype == pl.String:
+        return numbers
+    stata, spss = suffix == ".dta", suffix in (".sav", ".zsav", ".por")
+    name = written if stata else re.sub(r"[0-9]+(\.[0-9]+)?\.?$", "", written)
+    kind = next((k for k, names in (STATA if stata else SPSS if spss else SAS).items() if name in names), None)
+    if kind is None:
+        return numbers
+    seconds = 86_400.0 if kind == "date" and not spss else 0.001 if stata else 1.0
+    since = pl.col("x").cast(pl.Float64) * seconds - (SPSS_EPOCH if spss else SAS_EPOCH)
+    first, last = -719_162 * 86_400.0, 2_932_897 * 86_400.0 - 1  # of the years 1 to 9999
+    moment = (pl.when(since.is_between(first, last)).then(since) * 1e6).round(0).cast(pl.Int64).cast(pl.Datetime("us"))
+    made = {"date": moment.cast(pl.Date), "datetime": moment, "time": moment.dt.time()}[kind]
+    return numbers.alias("x").to_frame().select(made.alias(numbers.name)).to_series()
+
+
+def _recoded(series: pl.Series, encoding: str) -> pl.Series:
+    """Texts that were read as Latin-1, each read again as ``encoding``."""
+    if series.dtype != pl.String:
+        return series
+    odd = series.filter(series.str.len_bytes() != series.str.len_chars()).unique().to_list()
+    return series.replace(odd, [_reread(text, encoding) for text in odd]) if odd else series
+
+
+def _reread(text: str, encoding: str) -> str:
+    """One text that was read as Latin-1, in ``encoding``, or as it is where its bytes are none of it."""
+    try:
+        return text.encode("latin-1").decode(encoding)
+    except UnicodeError:
+        return text
 
 
 def whole(series: pl.Series) -> pl.Series:
@@ -136,34 +222,55 @@ class _Stream:
 
 def read_duckdb(path: Path, table: str | None) -> pl.DataFrame:
     """One table (or view) of a DuckDB file: the one named (``schema.name`` too), or the only one. Raises TableUnreadable."""
-    return next(scan_duckdb(path, table, 2**62))
+    with _database(path) as connection:
+        return _fetched(connection, f"select * from {_duckdb_table(connection, path, table, views=True)}")
 
 
 def scan_duckdb(path: Path, table: str | None, rows: int) -> Iterator[pl.DataFrame]:
-    """The same, ``rows`` at a time in the table's order; at least one table, maybe empty."""
+    """A stored table of a DuckDB file, at most ``rows`` at a time, each row once and in the table's order; at least one block, maybe empty.
+
+    Raises BadInput for a view, which is computed anew at each look. A table with a column named ``rowid`` comes in one block.
+    """
+    with _database(path) as connection:
+        quoted = _duckdb_table(connection, path, table, views=False)
+        query = f"select * from {quoted}"
+        names = [n.lower() for n in connection.sql(query).columns]
+        last = None if "rowid" in names else connection.execute(f"select max(rowid) from {quoted}").fetchall()[0][0]
+        if last is None:
+            yield _fetched(connection, query)
+            return
+        for start in range(0, last + 1, rows):
+            yield _fetched(connection, f"{query} where rowid >= {start} and rowid < {start + rows} order by rowid")
+
+
+@contextmanager
+def _database(path: Path) -> Iterator[Any]:
+    """An open DuckDB file, for reading."""
     import duckdb
 
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
-            query = f"select * from {_duckdb_table(connection, path, table)}"
-            start = 0
-            while True:
-                limit = "" if rows >= 2**62 else f" limit {rows} offset {start}"
-                frame = pl.DataFrame(_Stream(connection.sql(query + limit)))
-                if frame.height or not start:
-                    yield frame
-                if frame.height < rows:
-                    return
-                start += rows
+            yield connection
     except duckdb.Error:
         raise TableUnreadable("this is not a DuckDB file that can be opened", where=path.name, hint="is it open elsewhere, or of another version?") from None
 
 
-def _duckdb_table(connection: Any, path: Path, table: str | None) -> str:
+def _fetched(connection: Any, query: str) -> pl.DataFrame:
+    """What a query gives."""
+    result = connection.sql(query)
+    spans = [n for n, t in zip(result.columns, result.types, strict=True) if str(t).startswith("INTERVAL")]
+    if spans:
+        raise TableUnreadable(f"column `{spans[0]}` holds intervals, which have no one length", hint="store them as a number of days")
+    return pl.DataFrame(_Stream(result))
+
+
+def _duckdb_table(connection: Any, path: Path, table: str | None, *, views: bool) -> str:
     """The quoted name of the table that is meant."""
-    found = connection.execute("select table_schema, table_name from information_schema.tables order by all").fetchall()
-    known = {f"{s}.{t}": (s, t) for s, t in found}
+    found = connection.execute("select table_schema, table_name, table_type from information_schema.tables order by all").fetchall()
+    known = {f"{s}.{t}": (s, t) for s, t, kind in found if views or kind == "BASE TABLE"}
     matches = [v for k, v in known.items() if table is None or table in (k, v[1])]
+    if not matches and any(table in (None, t, f"{s}.{t}") for s, t, _ in found):
+        raise BadInput("a view is computed anew at each look", where=path.name, hint="save it as a table: CREATE TABLE ... AS SELECT * FROM the view")
     if len(matches) != 1:
         what = "no table of this name" if table else f"{len(known)} tables"
         raise TableUnreadable(
