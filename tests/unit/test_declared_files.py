@@ -17,7 +17,7 @@ from polars.testing import assert_frame_equal
 from twinset.core.schema import Column, Schema
 from twinset.errors import BadInput, TableUnreadable
 from twinset.io import formats
-from twinset.io.declared import Declared, as_declared, empty, read_declared
+from twinset.io.declared import STORED, Declared, as_declared, empty, read_declared
 
 KINDS = (
     Column("id", "text", "identifier"),

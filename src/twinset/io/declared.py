@@ -94,11 +94,14 @@ def read_declared(path: Path, schema: Schema, how: Declared) -> Iterator[Block]:
 
     Raises TableUnreadable, SchemaMismatch or BadInput for the file, its header and its types; never for what a row holds.
     """
-    for raw, malformed in _raw(path, how):
-        _check_names(raw.columns, schema, path.name)
-        kept = raw if how.keep_malformed or not malformed.any() else raw.filter(~malformed)
-        block = as_declared(kept, schema, how)
-        yield replace(block, n_rows=raw.height, malformed=int(malformed.sum()), unnamed=block.unnamed)
+    try:
+        for raw, malformed in _raw(path, how):
+            _check_names(raw.columns, schema, path.name)
+            kept = raw if how.keep_malformed or not malformed.any() else raw.filter(~malformed)
+            block = as_declared(kept, schema, how)
+            yield replace(block, n_rows=raw.height, malformed=int(malformed.sum()), unnamed=block.unnamed)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # its words may quote a cell
+        raise TableUnreadable("a table of this file cannot be read as declared", where=path.name, hint="export it again, or as CSV") from None
 
 
 def as_declared(raw: pl.DataFrame, schema: Schema, how: Declared) -> Block:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -133,8 +132,8 @@ def statistical_cells(path: Path, *, encoding: str) -> pl.DataFrame:
     """
     try:
         stated = _readstat(path, {"metadataonly": True})[1].file_encoding or encoding
-        codecs.lookup(stated)
-    except (TableUnreadable, LookupError):
+        b"a".decode(stated)
+    except (TableUnreadable, LookupError, UnicodeError):
         stated = encoding
     coded = path.suffix.lower() != ".por"  # whose texts are of the file's own table of signs
     frame, about = _readstat(path, {"disable_datetime_conversion": True} | ({"encoding": "ISO-8859-1"} if coded else {}))
@@ -197,7 +196,7 @@ def _reread(text: str, encoding: str) -> str:
     """One text that was read as Latin-1, in ``encoding``, or as it is where its bytes are none of it."""
     try:
         return text.encode("latin-1").decode(encoding)
-    except UnicodeError:
+    except (UnicodeError, LookupError):
         return text
 
 
