@@ -49,8 +49,9 @@ def synthesize(  # noqa: PLR0913
     Without ``epsilon`` the generator sees every row and nothing here is differentially private. With it (``aim``, ``mst``) this one
     table is, at (``epsilon``, ``delta``), for each ``unit`` (``"row"``, or the patient column, of which the study's ``per_patient``
     rows are used, else one); by default a noisy number of rows is drawn. The domain and rules that a ``study`` declares public are
-    free; without one, ``kinds`` says what the columns are ({"age": "integer", "sex": "category"}) or else the frame's own types do, where no single
-    cell can have changed them (a pandas column of objects, or of floats that were integers, needs ``kinds``). Each cell is read by its own column's
+    free; without one, ``kinds`` says what the columns are ({"age": "integer", "sex": "category"}): of pandas every one, as pandas chooses types by looking
+    at cells; in polars and Arrow the others are what their types say, which are your word. The frame decides only the library of what comes out; its
+    column types follow from the declarations (docs/python.md). Each cell is read by its own column's
     declaration alone; what cannot be read so is missing. Everything else is found within ``epsilon``. Where the ``study``'s table has a ledger each call
     is a run in it, reserved first and settled after, on the ``relation`` and ``budget`` of the study's section ``[privacy]``: whatever rows the frame holds,
     it costs that table's patients ``epsilon``, and a call without ``epsilon`` is written there as one that saw the rows. Otherwise no ledger is kept: calls
@@ -67,14 +68,15 @@ def synthesize(  # noqa: PLR0913
     from twinset.errors import BadInput
     from twinset.generators import GENERATORS
     from twinset.io.declared import as_declared
-    from twinset.io.frames import back, cells_of, to_polars
+    from twinset.io.frames import back, back_declared, cells_of, to_polars
     from twinset.study import build
 
     if n is not None and n < 1:
         raise BadInput("`n` must be at least 1", where="synthesize", hint="leave it out for as many rows as given")
     loaded = load_study(study) if isinstance(study, str | Path) else study
     private = epsilon is not None
-    table = cells_of(frame, by_cell=True) if private else to_polars(frame)
+    how, patient = _written(loaded), "" if unit == "row" else unit
+    table = cells_of(frame, by_cell=True, decimal=how.decimal, unit=patient) if private else to_polars(frame)
     schema = _schema(frame, table, loaded, kinds, unit=unit, private=private)
     left_out = len(schema) - len(schema.synthesised) - bool(schema.unit)
     if not len(schema.synthesised) or not (private or table.height):
@@ -82,10 +84,11 @@ def synthesize(  # noqa: PLR0913
     if left_out:
         warnings.warn(f"{left_out} column(s) recognised as identifiers or free text were left out", stacklevel=2)
     seed = secrets.randbits(63) if seed is None else seed
-    cohort = Cohort(as_declared(table, schema, _written(loaded)).frame if private else table.select(schema.names), schema)
+    cohort = Cohort(as_declared(table, schema, how).frame if private else table.select(schema.names), schema)
     made_by = build(GENERATORS, generator, settings or {}, section="synthesize")
     model, rows = _fit(made_by, cohort, loaded, (generator, epsilon, delta, unit), stream(seed, "fit"))
-    made: Frame = back(model.sample(rows if n is None else n, stream(seed, "sample", 1)).frame, frame)
+    drawn = model.sample(rows if n is None else n, stream(seed, "sample", 1)).frame
+    made: Frame = back_declared(drawn, schema, frame) if private else back(drawn, frame)
     return made
 
 

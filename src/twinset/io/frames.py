@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+import uuid
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import polars as pl
 from narwhals import dependencies as known
 
+from twinset.core.schema import Schema
 from twinset.errors import BadInput
+from twinset.io.declared import EXACT, dtype_of
 from twinset.io.plain import plain
 
 HINT = "give a polars, pandas or pyarrow table"
@@ -23,16 +28,21 @@ def to_polars(frame: Any) -> pl.DataFrame:
     return plain(cells_of(frame))
 
 
-def cells_of(frame: Any, *, by_cell: bool = False) -> pl.DataFrame:
-    """The same in whatever types polars has for the columns. ``by_cell``: objects become texts and moments stay moments, each cell by itself,
-    so that no cell depends on another."""
+def cells_of(frame: Any, *, by_cell: bool = False, decimal: str = ".", unit: str = "") -> pl.DataFrame:
+    """The same in whatever types polars has for the columns.
+
+    ``by_cell``: each cell of a pandas table becomes a text by itself, in one spelling whatever type pandas gave its column, so that no cell depends on
+    another; numbers are written with ``decimal``. The types of polars and Arrow tables are their caller's word and stay. ``unit``: the column that
+    names patients, where a number that a float does not hold exactly is a gap.
+    """
     if known.is_polars_dataframe(frame):
         return pl.DataFrame(frame)
     if known.is_polars_lazyframe(frame):
         return pl.DataFrame(frame.collect())
     if known.is_pandas_dataframe(frame):
         _unique(list(frame.columns))
-        return pl.DataFrame([_series_in(str(name), frame.iloc[:, i], by_cell) for i, name in enumerate(frame.columns)])
+        named = [(str(name), frame.iloc[:, i]) for i, name in enumerate(frame.columns)]
+        return pl.DataFrame([_texts_in(n, c, decimal, exact=n == unit) if by_cell else _series_in(n, c) for n, c in named])
     if known.is_pyarrow_table(frame):
         _unique(frame.column_names)
         return pl.DataFrame(pl.from_arrow(frame))
@@ -55,6 +65,49 @@ def back(frame: pl.DataFrame, like: Any) -> Any:
     raise BadInput("this is not a data frame we know", where=type(like).__name__, hint=HINT)
 
 
+def back_declared(frame: pl.DataFrame, schema: Schema, like: Any) -> Any:
+    """``frame`` in the library that ``like`` is of; its column types are ``schema``'s alone, so that they tell nothing of ``like``'s cells.
+
+    polars: as :func:`twinset.io.declared.dtype_of` says. Arrow: int64, double, bool, string, date32 and timestamp[us]. pandas: Int64, Float64, boolean,
+    string and datetime64[us], with and without gaps. Raises BadInput for an unknown kind of table.
+    """
+    made = pl.DataFrame([frame[n].cast(dtype_of(schema[n]), strict=False) for n in frame.columns])
+    if known.is_polars_dataframe(like):
+        return made
+    if known.is_polars_lazyframe(like):
+        return made.lazy()
+    if known.is_pandas_dataframe(like):
+        import pandas as pd
+
+        names = {str(n): n for n in like.columns}
+        return pd.DataFrame({names.get(c.name, c.name): _nullable(c) for c in made.get_columns()}, index=pd.RangeIndex(made.height))
+    if known.is_pyarrow_table(like):
+        import pyarrow as pa
+
+        table = made.to_arrow()
+        types = [pa.string() if pa.types.is_large_string(t) or pa.types.is_string_view(t) else t for t in table.schema.types]
+        return table.cast(pa.schema(list(zip(table.column_names, types, strict=True))))
+    raise BadInput("this is not a data frame we know", where=type(like).__name__, hint=HINT)
+
+
+def _nullable(series: pl.Series) -> Any:
+    """A pandas series whose type follows from the polars type, never from a gap. Works without pyarrow."""
+    import pandas as pd
+
+    dtype, gaps = series.dtype, series.is_null().to_numpy().copy()
+    if dtype == pl.Boolean:
+        return pd.Series(pd.arrays.BooleanArray(series.fill_null(False).to_numpy(allow_copy=True).copy(), gaps))
+    if dtype == pl.Int64:
+        return pd.Series(pd.arrays.IntegerArray(series.fill_null(0).to_numpy().copy(), gaps))
+    if dtype == pl.Float64:
+        return pd.Series(pd.arrays.FloatingArray(series.fill_null(0.0).to_numpy().copy(), gaps))
+    if dtype in (pl.Date, pl.Datetime):
+        stamps = series.cast(pl.Datetime("us")).to_physical().fill_null(0).to_numpy().astype("M8[us]").copy()
+        stamps[gaps] = np.datetime64("NaT")
+        return pd.Series(stamps)
+    return pd.Series(series.to_list(), dtype=pd.StringDtype("python"))
+
+
 def _to_types(frame: pl.DataFrame, types: pl.Schema) -> pl.DataFrame:
     """The frame with these polars types where they hold every cell."""
     made = []
@@ -74,12 +127,12 @@ def _unique(names: list[Any]) -> None:
         raise BadInput("two columns share a name", hint="give every column a name of its own")
 
 
-def _series_in(name: str, series: Any, by_cell: bool = False) -> pl.Series:
+def _series_in(name: str, series: Any) -> pl.Series:
     import pandas as pd
 
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        levels = _series_in(name, pd.Series(dtype.categories), by_cell)
+        levels = _series_in(name, pd.Series(dtype.categories))
         codes = pl.Series(name, series.cat.codes.to_numpy().astype(np.int64))
         return levels.gather(codes.replace(-1, None)).alias(name) if len(levels) else pl.Series(name, [None] * len(series), dtype=pl.String)
     gaps = series.isna().to_numpy()
@@ -87,33 +140,73 @@ def _series_in(name: str, series: Any, by_cell: bool = False) -> pl.Series:
         series, dtype = series.dt.tz_convert("UTC").dt.tz_localize(None), np.dtype("M8[ns]")
     kind = getattr(dtype, "kind", "O")
     if kind == "M":
-        return _dates_in(name, series.to_numpy().astype("M8[us]"), gaps, as_they_are=by_cell)
+        return _dates_in(name, series.to_numpy().astype("M8[us]"), gaps)
     if kind == "m":
         return pl.Series(name, series.dt.total_seconds().to_numpy(dtype=np.float64)).fill_nan(None)
     if kind in "biuf":
         plain = getattr(dtype, "numpy_dtype", dtype)
         values = series.to_numpy(dtype=plain, na_value=plain.type(0)) if gaps.any() else series.to_numpy(dtype=plain)
         return _gapped(pl.Series(name, np.ascontiguousarray(values)), gaps)
-    if by_cell:
-        return pl.Series(name, [None if gap else _cell_text(c) for c, gap in zip(series.tolist(), gaps.tolist(), strict=True)], dtype=pl.String)
     return _objects_in(name, series, gaps)
 
 
-def _cell_text(cell: Any) -> str:
-    """A cell of no particular type as text: the same for 1 and 1.0, and for a date and its midnight."""
-    if isinstance(cell, bool | np.bool_):
-        return str(bool(cell)).lower()
-    if isinstance(cell, float | np.floating) and float(cell).is_integer() and abs(float(cell)) < 2**53:
-        return str(int(float(cell)))
-    if isinstance(cell, dt.datetime):
-        return cell.isoformat() if cell.time() != dt.time() else cell.date().isoformat()
-    return str(cell)
+def _texts_in(name: str, series: Any, decimal: str, *, exact: bool) -> pl.Series:
+    """Every cell as text, by :func:`_cell_text` alone."""
+    return pl.Series(name, [_cell_text(cell, decimal, exact) for cell in series.tolist()], dtype=pl.String)
 
 
-def _dates_in(name: str, values: np.ndarray, gaps: np.ndarray, *, as_they_are: bool = False) -> pl.Series:
+def _cell_text(cell: Any, decimal: str, exact: bool) -> str | None:
+    """A cell as text whatever type its column has: the same for 1 and 1.0, and for a date and its midnight. ``None`` for a gap and for what is no text
+    in Unicode, no finite number and no moment. Numbers are what a float64 holds of them; ``exact``: ``None`` where that need not be all."""
+    text: str | None = None
+    try:
+        if isinstance(cell, str):
+            text = str.__str__(cell).encode().decode()
+        elif isinstance(cell, bool | np.bool_):
+            text = str(bool(cell)).lower()
+        elif isinstance(cell, dt.timedelta):
+            text = _number_text(cell.total_seconds(), decimal, exact)
+        elif isinstance(cell, int | float | Decimal | np.integer | np.floating) and not isinstance(cell, np.timedelta64):
+            text = _number_text(float(cell), decimal, exact)
+        elif isinstance(cell, dt.datetime):
+            text = _moment_text(cell)
+        elif cell is not None:
+            text = _rare_text(cell, decimal, exact)
+    except (OverflowError, ValueError):  # half a character; beyond what a float or a calendar holds; pandas' NaT
+        return None
+    return text
+
+
+def _rare_text(cell: Any, decimal: str, exact: bool) -> str | None:
+    import pandas as pd
+
+    if isinstance(cell, pd.Interval):
+        ends = [_cell_text(end, decimal, exact) or "" for end in (cell.left, cell.right)]
+        return f"{'[' if cell.closed_left else '('}{', '.join(ends)}{']' if cell.closed_right else ')'}"
+    if isinstance(cell, complex | np.complexfloating):  # one makes them of all numbers of a column
+        return _number_text(float(cell.real), decimal, exact) if cell.imag == 0 else None
+    return str(cell) if isinstance(cell, dt.date | dt.time | pd.Period | uuid.UUID) else None
+
+
+def _number_text(number: float, decimal: str, exact: bool) -> str | None:
+    if (abs(number) >= EXACT and exact) or not math.isfinite(number):
+        return None
+    return str(int(number)) if abs(number) < EXACT and number.is_integer() else repr(number).replace(".", decimal)
+
+
+def _moment_text(cell: dt.datetime) -> str:
+    """In UTC where it has a zone, to the microsecond; a midnight is its date."""
+    if cell.utcoffset() is not None:
+        cell = cell.astimezone(dt.UTC)
+    day = f"{cell.year:04d}-{cell.month:02d}-{cell.day:02d}"
+    clock = (cell.hour, cell.minute, cell.second, cell.microsecond)
+    return f"{day}T{clock[0]:02d}:{clock[1]:02d}:{clock[2]:02d}.{clock[3]:06d}" if any(clock) else day
+
+
+def _dates_in(name: str, values: np.ndarray, gaps: np.ndarray) -> pl.Series:
     """Datetimes, as dates where no time of day occurs (pandas has no dates of its own)."""
     stamps = _gapped(pl.Series(name, np.where(gaps, np.int64(0), values.astype(np.int64))), gaps).cast(pl.Datetime("us"))
-    midnight = not as_they_are and bool((stamps.drop_nulls().dt.time() == dt.time()).all())
+    midnight = bool((stamps.drop_nulls().dt.time() == dt.time()).all())
     return stamps.cast(pl.Date) if midnight and not gaps.all() else stamps
 
 
