@@ -305,3 +305,49 @@ def test_what_is_no_file_of_its_kind_is_refused_without_a_word_of_it(suffix: str
     with pytest.raises(TableUnreadable) as refused:
         got(path)
     assert "købing" not in str(refused.value)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("dtype", [pl.Int8(), pl.Int16(), pl.Int32(), pl.Int64(), pl.Float32(), pl.Boolean(), pl.String()], ids=str)
+def test_numbers_of_any_width_are_read_row_by_row(suffix: str, dtype: pl.DataType, tmp_path: Path) -> None:
+    """A gap in another row may change how the library holds a column; it changes no cell."""
+    cells: list[Any] = ["1", "", "1.0", " x ", "2020-01-31"] if dtype == pl.String else [True, None, False] if dtype == pl.Boolean else [0, 1, None, -7, 100]
+    frame = pl.DataFrame({"ID": [f"p{i}" for i in range(len(cells))], **{f"C{i}": pl.Series(cells, dtype=dtype) for i in range(3)}})
+    schema = Schema((Column("ID", "text", "identifier"), Column("C0", "number"), Column("C1", "category"), Column("C2", "integer")))
+
+    def stored(some: list[int], folder: Path) -> Path:
+        path = folder / f"t.{suffix}"
+        FORMATS[suffix][0](frame[some], str(path))
+        return path
+
+    together_and_one_by_one(len(cells), stored, tmp_path, schema)
+
+
+def test_a_column_of_intervals_is_refused_by_its_type(tmp_path: Path) -> None:
+    with pytest.raises(TableUnreadable, match="intervals"):
+        got(database(tmp_path, "CREATE TABLE t(id VARCHAR, n INTERVAL)"), Schema((Column("id", "text", "identifier"), Column("n", "number"))))
+
+
+@pytest.mark.parametrize(
+    "stored", ["HUGEINT", "UBIGINT", "DECIMAL(38, 6)", "DOUBLE", "TIME", "TIMETZ", "UUID", "ENUM('1', 'a')", "TIMESTAMP_S", "TIMESTAMP_NS"]
+)
+def test_other_types_of_a_database_are_read_row_by_row(stored: str, tmp_path: Path) -> None:
+    odd = {
+        "HUGEINT": ["1", "170141183460469231731687303715884105727", "-1"],
+        "UBIGINT": ["1", "18446744073709551615"],
+        "DECIMAL(38, 6)": ["1.5", "99999999999999999999999999999999.999999"],
+        "DOUBLE": ["1", "1.5", "nan", "inf", "1e308", "-0.0"],
+        "TIME": ["24:00:00", "10:30:00"],
+        "TIMETZ": ["24:00:00+00", "10:30:00+02"],
+        "UUID": ["a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"],
+        "ENUM('1', 'a')": ["1", "a"],
+        "TIMESTAMP_S": ["infinity", "2020-01-31", "9999-12-31"],
+        "TIMESTAMP_NS": ["infinity", "2020-01-31 10:30:00.123456789"],
+    }[stored]
+    cells = [*(f"'{c}'::{stored}" for c in odd), "NULL"]
+
+    def write(some: list[int], folder: Path) -> Path:
+        columns = ", ".join(f'"{c.name}" {"VARCHAR" if c.name == "id" else stored}' for c in SCHEMA)
+        return database(folder, f"CREATE TABLE t ({columns})", *(f"INSERT INTO t VALUES ('p{i}', {', '.join([cells[i]] * (len(KINDS) - 1))})" for i in some))
+
+    together_and_one_by_one(len(cells), write, tmp_path)
