@@ -105,7 +105,7 @@ def bounds(edges: FloatArray, counts: FloatArray, *, sigma: float) -> tuple[int,
     while width <= WIDEST:
         step = width if width == 1 else 4 * width
         clear, likely = CLEAR * math.sqrt(width) * sigma, LIKELY * math.sqrt(step) * sigma
-        held = np.flatnonzero(np.convolve(counts, np.ones(width), mode="valid") > clear) if width <= len(counts) else []
+        held = np.flatnonzero(np.convolve(counts, np.ones(width), mode="valid") > clear) if width <= len(counts) else np.zeros(0, dtype=np.int64)
         if len(held):
             first, last = int(held[0]), int(held[-1]) + width - 1
             while first > 0 and counts[max(0, first - step) : first].sum() > likely:
