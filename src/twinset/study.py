@@ -46,7 +46,11 @@ class Data(Part):
     date_order: Literal["ymd", "dmy", "mdy"] | None = Field(None, description="the order of day, month and year in dates written as text")
     in_place: bool = Field(False, description="under [privacy]: count the file where it lies, never load it")
     unit: str = Field("row", description='"row", or the column that names the patient')
-    per_patient: int = Field(0, ge=0, description="at most so many rows of each patient, chosen at random; 0 = all")
+    per_patient: int = Field(0, ge=0, description="at most so many rows of each patient; 0 = all")
+    keep: Literal["random", "first", "last"] = Field("random", description="which rows of a patient, where per_patient bounds them; in the order of the file")
+    where: str = Field("", description='only rows for which this holds, in the language of the rules: "etype == 2"; "" = all')
+    widen: str = Field("", description="a column that tells a patient's rows apart; each of its levels becomes a set of columns, and a patient one row")
+    header: int = Field(1, ge=1, le=9, description="CSV and Excel: how many lines the header takes; several are joined")
 
 
 class Holdout(Part):
@@ -84,6 +88,9 @@ class ColumnPart(Part):
     decimals: int | None = Field(None, ge=0, le=15)
     level_type: Literal["", "text", "integer", "number", "boolean"] = Field("", description="what the levels of a category are, where they are not listed")
     date_order: Literal["", "ymd", "dmy", "mdy"] = Field("", description="where it differs from that of [data]")
+    outside: Literal["error", "missing", "other"] = Field(
+        "error", description="what becomes of a cell outside the declared levels or bounds; never asked under [privacy]"
+    )
     origin: Origin = "private"
     description: str = ""
     identifier: str = ""
@@ -108,9 +115,10 @@ class EndpointPart(OpenPart):
 
 
 class AuditPlan(Part):
-    """The audit's own randomness."""
+    """The audit's own randomness and its bound."""
 
     seed: int = 0
+    patients: int = Field(20_000, ge=0, description="attacks and distances look at a random sample of so many patients of each side; 0 = all of them")
 
 
 class Study(Part):
@@ -141,7 +149,7 @@ class Study(Part):
     def schema_of_columns(self) -> Schema:
         """The declared schema. (Pydantic owns the name ``schema``.)"""
         unit = "" if self.data.unit == "row" else self.data.unit
-        return Schema(tuple(Column(name=name, **part.model_dump()) for name, part in self.columns.items()), unit=unit)
+        return Schema(tuple(Column(name=name, **part.model_dump(exclude={"outside"})) for name, part in self.columns.items()), unit=unit)
 
     def build_generator(self) -> Generator:
         """The generator with its settings; StudyInvalid names every setting that is wrong."""

@@ -17,8 +17,8 @@ from types import ModuleType
 
 import pytest
 
+from twinset.core.scale import Scale
 from twinset.report.page import render_frontier
-from twinset.report.scale import Scale
 from twinset.report.series import BOTTOM, LEFT, RIGHT, TOP, Place, Series, plot
 
 HERE = Path(__file__).resolve().parent

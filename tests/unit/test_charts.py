@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from twinset.core.contracts import Curve
 from twinset.core.finding import Finding
+from twinset.core.scale import Scale, badness, is_attack, scale, standing
 from twinset.report.charts import Estimate, Guide, Point, row, strip, survival, survival_floor, tally, tradeoff
-from twinset.report.scale import Scale, badness, is_attack, scale, standing
 from twinset.report.svg import Axis, drawing, element, round_ticks
 
 NASTY = '<script>"x"</script> & \''

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from twinset.core.finding import Finding
+    from twinset.core.scale import Tone
     from twinset.errors import TwinsetError
     from twinset.report.page import Page
-    from twinset.report.scale import Tone
 
 WIDTH = 16  # characters of a scale
 PATIENCE = 2.0  # seconds before progress is shown
@@ -217,8 +217,8 @@ def _lines(page: Page, console: Console) -> list[Table | str]:
     from rich.table import Table
     from rich.text import Text
 
+    from twinset.core.scale import TONES, standing
     from twinset.report import words
-    from twinset.report.scale import TONES, standing
 
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
     for low, high in ((None, 33), (WIDTH, WIDTH), (None, 24), (None, None)):
@@ -254,7 +254,7 @@ def bar(finding: Finding, limit: float | None, *, width: int = WIDTH) -> str:
     >>> bar(Finding("fidelity.pairs", 0.06, 0.05, 0.07, 9, "lower", {"floor": 0.05, "holdout": 0.1, "independent": 0.2}), None)
     '─━●━░░────────╵─'
     """
-    from twinset.report.scale import scale
+    from twinset.core.scale import scale
 
     s = scale(finding, limit)
     low, high = s.domain

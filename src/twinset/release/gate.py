@@ -11,6 +11,7 @@ from twinset.errors import BadInput
 from twinset.release.policy import Check, Policy
 
 Outcome = Literal["pass", "fail", "inconclusive", "not measured"]
+Ending = Literal["pass", "fail", "inconclusive", "control unusable", "of no use"]
 Decider = Literal["real rows", "the certificate and the output"]
 ROWS: Decider = "real rows"
 OUTPUT: Decider = "the certificate and the output"
@@ -29,7 +30,7 @@ class Judged:
 class Verdict:
     """The decision. ``released``: whether the data may leave under this policy; ``decided_by``: what was looked at for it."""
 
-    verdict: Literal["pass", "fail", "inconclusive"]
+    verdict: Ending
     released: bool
     reasons: tuple[str, ...]
     settles: tuple[str, ...]
@@ -69,7 +70,7 @@ def judge(findings: Sequence[Finding], rules: Sequence[Finding], policy: Policy)
     broken = [f for f in rules if f.measured and f.value > 0]
     outcomes = {j.outcome for j in judged}
     if "fail" in outcomes or broken:
-        verdict: Literal["pass", "fail", "inconclusive"] = "fail"
+        verdict: Ending = "fail"
     elif outcomes & {"inconclusive", "not measured"}:
         verdict = "inconclusive"
     else:

@@ -11,7 +11,10 @@ class Check(BaseModel):
     """A limit on one finding.
 
     ``rule = "must"``: the whole interval has to lie on the good side, else the verdict is inconclusive.
-    ``rule = "veto"``: for small groups, whose intervals are always wide: only a leak that is *shown* counts, but it refuses.
+    ``rule = "veto"``: for small groups, whose intervals are always wide: only a leak that is *shown* counts, but it refuses. Where the finding carries
+        an exact ``p`` (beside), shown means beyond the limit and significant (Holm over the vetoes); else the whole interval beyond the limit.
+    ``rule = "control"``: a test of the hold-out itself; ``limit`` is the smallest ``p`` that it may have. Below it nothing that leans on the hold-out counts.
+    ``rule = "useful"``: a count of things that make a table worthless; above ``limit`` it is of no use to anybody.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -19,7 +22,7 @@ class Check(BaseModel):
     finding: str
     where: str = ""
     limit: float
-    rule: Literal["must", "veto"] = "must"
+    rule: Literal["must", "veto", "control", "useful"] = "must"
     label: str = ""
 
     @property

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from twinset.core.finding import Finding
+from twinset.core.scale import Standing, Tone, is_attack, scale, standing
 from twinset.report import words
 from twinset.report.analyses import kept
 from twinset.report.charts import strip, tally
 from twinset.report.material import Page
-from twinset.report.scale import Standing, Tone, is_attack, scale, standing
 from twinset.report.sections import as_real, beyond, sentence, wholes
 
 GOOD: tuple[Standing, ...] = ("closer than new patients", "as good as real", "within error of real")

@@ -14,7 +14,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from twinset.core.contracts import Curve
-from twinset.report.scale import Scale
+from twinset.core.scale import Scale
 from twinset.report.svg import Axis, Mark, drawing, element, level, mark, polyline, round_ticks, upright, words_at
 from twinset.report.words import number
 

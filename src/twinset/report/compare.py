@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from twinset.core.finding import Finding
+from twinset.core.scale import TONES, Tone, is_attack, standing
 from twinset.report import words
 from twinset.report.analyses import kept
 from twinset.report.charts import Point, tradeoff
 from twinset.report.material import Page
-from twinset.report.scale import TONES, Tone, is_attack, standing
 from twinset.report.sections import wholes
 from twinset.report.svg import Mark, symbol
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from twinset.core.finding import Finding
+from twinset.core.scale import Tone, is_attack
 from twinset.report import words
 from twinset.report.material import Page, Tested
-from twinset.report.scale import Tone, is_attack
 
 ROWS = "real rows"
 TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "inconclusive": "wait", "not measured": "none"}

@@ -9,7 +9,18 @@ from typing import Any, Literal
 from twinset.core.contracts import AuditResult
 from twinset.core.finding import Finding
 
-Verdict = Literal["pass", "fail", "inconclusive"]
+Verdict = Literal["pass", "fail", "inconclusive", "control unusable", "of no use"]
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """The runs on this table so far, this one included: its number, how many of those before were refused, were released, came to no end; the seeds tried."""
+
+    number: int
+    refused: int
+    released: int
+    unfinished: int
+    seeds: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,8 @@ class Page:
         tested: what the checks on patients' rows said where they did not decide; else None.
         reading: how many cells and lines of the file could not be read as declared (``door.Reading``); empty where not counted.
         unlisted: by column, the share of patients in levels that were not found within the budget.
+        accepted: why an inconclusive verdict was released all the same, in the custodian's words; "" where it was not.
+        attempts: the runs on this table so far; None where they are not counted (no file).
     """
 
     title: str
@@ -78,6 +91,8 @@ class Page:
     tested: Tested | None = None
     reading: Mapping[str, Any] = field(default_factory=dict)
     unlisted: Mapping[str, float] = field(default_factory=dict)
+    accepted: str = ""
+    attempts: Attempts | None = None
 
     def limit(self, finding: Finding) -> float | None:
         """The policy's limit on this finding: the one for its ``where`` if there is one, else for its name."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from markupsafe import Markup, escape
 
 from twinset.core.finding import Finding
+from twinset.core.scale import scale, standing
 from twinset.report import words
 from twinset.report.charts import strip
-from twinset.report.scale import scale, standing
 from twinset.report.sections import sentence, wholes
 
 MOST = 40

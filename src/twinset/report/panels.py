@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from twinset.core.finding import Finding
+from twinset.core.scale import Scale, is_attack, scale
 from twinset.dp.accountant import advantage, guess
 from twinset.report import words
 from twinset.report.frontier import Advice, Frontier, title_of
-from twinset.report.scale import Scale, is_attack, scale
 from twinset.report.series import Place, Series, plot, swatch
 
 FIDELITY = ("fidelity.pairs", "fidelity.columns", "fidelity.hellinger", "fidelity.tstr.logistic", "fidelity.tstr.boosting", "fidelity.propensity")

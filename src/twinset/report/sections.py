@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from twinset.core.finding import Finding
+from twinset.core.scale import TONES, Standing, Tone, badness, is_attack, scale, standing
 from twinset.report import words
 from twinset.report.charts import Estimate, Guide, row, scale_row, strip
 from twinset.report.material import Page
-from twinset.report.scale import TONES, Standing, Tone, badness, is_attack, scale, standing
 from twinset.report.svg import Axis, Mark
 
 FEW = 12  # rules shown in full although nothing breaks them

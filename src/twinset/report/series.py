@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from twinset.report.scale import Scale
+from twinset.core.scale import Scale
 from twinset.report.svg import SHAPES as DRAWN
 from twinset.report.svg import Mark, element, polyline, round_ticks
 from twinset.report.words import number

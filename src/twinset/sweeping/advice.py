@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from twinset.core.finding import Finding
+from twinset.core.scale import scale
 from twinset.report.frontier import Advice, Spot, title_of
-from twinset.report.scale import scale
 from twinset.report.words import inline
 
 JUDGED = (
