@@ -16,7 +16,7 @@ from twinset.core.finding import Finding
 from twinset.door import Reading
 from twinset.dp.ledger import Ledger
 from twinset.release.gate import ROWS, Verdict
-from twinset.report.material import Tested
+from twinset.report.material import Attempts, Tested
 from twinset.report.page import Page
 from twinset.study import Study
 
@@ -36,6 +36,7 @@ class Facts:
         tested: what the policy's checks on patients' rows said, where they did not decide.
         reading: of a private run: what could not be read as declared.
         unlisted: by column, the share of patients in levels that were not found within the budget.
+        attempts: the runs on this table so far; None where they are not counted.
     """
 
     n_train: int
@@ -49,6 +50,7 @@ class Facts:
     tested: Verdict | None = None
     reading: Reading | None = None
     unlisted: Mapping[str, float] = field(default_factory=dict)
+    attempts: Attempts | None = None
 
 
 def make_page(study: Study, result: AuditResult, verdict: Verdict, facts: Facts) -> Page:
@@ -68,7 +70,7 @@ def make_page(study: Study, result: AuditResult, verdict: Verdict, facts: Facts)
         reasons=verdict.reasons,
         settles=verdict.settles,
         result=result,
-        limits={c.key: c.limit for c in study.policy.checks},
+        limits={c.key: c.limit for c in study.policy.checks if c.rule in ("must", "veto")},
         rules=facts.rules,
         source_rules=facts.source_rules,
         n_redrawn=facts.n_redrawn,
@@ -83,6 +85,8 @@ def make_page(study: Study, result: AuditResult, verdict: Verdict, facts: Facts)
         tested=Tested(tested.verdict, tested.released, tested.reasons, tested.settles) if tested else None,
         reading=facts.reading.to_dict() if facts.reading else {},
         unlisted=facts.unlisted,
+        accepted=verdict.accepted,
+        attempts=facts.attempts,
     )
 
 

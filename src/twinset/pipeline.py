@@ -23,9 +23,13 @@ from twinset.dp.tables import Table
 from twinset.dp.vault import Vault
 from twinset.errors import BadInput
 from twinset.facts import Facts, make_page, release_text, study_text
+from twinset.planning.worth import stop_hopeless
 from twinset.private import begin, demand, finish, halves, open_ledger, public_rules
+from twinset.release.attempts import Attempt
+from twinset.release.attempts import begin as begin_line
 from twinset.release.decide import Output, decide, look
 from twinset.release.folder import Made
+from twinset.release.foresee import foresee
 from twinset.release.gate import OUTPUT, Verdict, judge
 from twinset.release.terms import Privacy
 from twinset.rules.check import check
@@ -47,24 +51,31 @@ class Copy:
     n_redrawn: int
 
 
-def release(study: Study, *, progress: Progress | None = None) -> Made:
-    """Make the release that a study describes: data, audit, verdict, page. Nothing is written.
+def release(study: Study, *, progress: Progress | None = None, tell: Progress | None = None, command: str = "release") -> Made:
+    """Make the release that a study describes: data, audit, verdict, page. Nothing is written but one line beside the table: that it was tried, and how it ended.
 
     Deterministic: the same study, table and library versions give the same result, on any number of workers. Under a
     section ``[privacy]`` the noise comes from the operating system and never repeats; what is left of the budget is written
     to the ledger file, before the first look and after the last. Whether it is released is then decided before the audit begins,
     and nothing that the audit finds or raises can change it (unless ``policy.decision`` says so).
     Raises the BadInput family for a table or study that cannot be used, BudgetExhausted where the ledger refuses. A refusal
-    by the policy is a result, not an error.
+    by the policy is a result, not an error. ``progress`` is called with the current step, ``tell`` with what a person should read before it goes on;
+    ``command``: what the attempt is called.
     """
     say = progress or _silent
     terms = demand(study)
+    endpoints = study.build_endpoints()
+    generator = study.build_generator()
+    attempt = begin_attempt(study, command)
     say("reading the table")
     rows, cohort, reading = _table(study, terms)
     train, holdout = _halves(study, cohort, terms)
     rules = declared_rules(study, train)
-    endpoints = study.build_endpoints()
-    generator = study.build_generator()
+    if terms:
+        stop_hopeless(study, terms, terms.about or (len(cohort) if terms.relation == "replace" else 0), progress=say)
+    else:
+        for line in foresee(study.policy, train.n_patients, holdout.n_patients):
+            (tell or _silent)(line)
     claim = begin(study, terms, train, rules, rows=rows) if terms else None
     vault = claim.vault if claim else Vault(train, open_ledger(study))
     say(f"fitting {study.generator.name}" if claim else f"fitting {study.generator.name} to {len(train):,} rows")
@@ -84,7 +95,7 @@ def release(study: Study, *, progress: Progress | None = None) -> Made:
         n_train=len(train),
         n_holdout=len(holdout),
         n_synthetic=len(copies[0].cohort),
-        rules=output_rules[0],
+        rules=worst(output_rules),
         source_rules=check(rules, train.synthesised, what="the source"),
         n_redrawn=sum(c.n_redrawn for c in copies),
         ledger=vault.ledger,
@@ -92,8 +103,31 @@ def release(study: Study, *, progress: Progress | None = None) -> Made:
         reading=reading,
         tested=tested if verdict else None,
         unlisted=output.unlisted,
+        attempts=attempt.told() if attempt else None,
     )
+    if attempt:
+        attempt.end(released=(verdict or tested).released)
     return _made(study, copies, results, verdict or tested, facts, saved(model) if claim else None)
+
+
+def begin_attempt(study: Study, command: str) -> Attempt | None:
+    """A line beside the table that a run on it has begun; ``None`` where the study's table is no file."""
+    if not study.table.is_file():
+        return None
+    return begin_line(study.table, command=command, generator=study.generator.name, seed=study.seed, n=study.release.n, study=study_text(study))
+
+
+def worst(found: Sequence[Sequence[Finding]]) -> tuple[Finding, ...]:
+    """Of the same findings on every copy, the worst of each, in the order of the first copy's."""
+
+    def key(f: Finding) -> tuple[bool, float]:
+        return f.measured, (f.value if f.better == "lower" else -f.value) if f.measured else 0.0
+
+    by_place: dict[tuple[str, str], list[Finding]] = {}
+    for copy in found:
+        for f in copy:
+            by_place.setdefault((f.name, f.where), []).append(f)
+    return tuple(max(by_place[f.name, f.where], key=key) for f in found[0])
 
 
 def _copies(study: Study, model: Model, n: int, rules: Sequence[Rule], say: Progress) -> list[Copy]:
@@ -116,7 +150,7 @@ def _look(model: Model, copies: Sequence[Copy], rules: Sequence[Sequence[Finding
 def _made(study: Study, copies: Sequence[Copy], results: Sequence[AuditResult], verdict: Verdict, facts: Facts, kept: dict[str, Any] | None) -> Made:
     return Made(
         study=study_text(study),
-        page=make_page(study, results[0], verdict, facts),
+        page=make_page(study, replace(results[0], findings=worst([r.findings for r in results])), verdict, facts),
         verdict=verdict,
         copies=tuple(c.cohort for c in copies),
         results=tuple(results),

@@ -29,8 +29,9 @@ FLOORS = (
     ("door",),
     ("table",),
     ("private", "facts"),
+    ("planning",),
     ("draft", "pipeline"),
-    ("asking", "examine", "inference", "planning", "sweeping"),
+    ("asking", "examine", "inference", "sweeping"),
     ("api", "demo", "neighbouring"),
     ("",),  # the package itself
     ("cli", "web"),

@@ -33,7 +33,7 @@ def verdict_of(*findings: Finding, checks=(MUST,), **policy):
     ("value", "half", "verdict", "released"),
     [
         (0.50, 0.05, "pass", True),
-        (0.58, 0.05, "inconclusive", True),
+        (0.58, 0.05, "inconclusive", False),
         (0.62, 0.05, "fail", False),
         (0.70, 0.05, "fail", False),
         (0.50, 0.20, "inconclusive", False),
@@ -45,12 +45,94 @@ def test_a_must_check(value: float, half: float, verdict: str, released: bool) -
     assert made.reasons
 
 
-def test_inconclusive_can_be_made_to_refuse() -> None:
-    assert not verdict_of(finding(0.58, 0.05), inconclusive="refuse").released
+def test_what_is_not_settled_is_released_only_with_a_reason_or_a_policy_that_says_so() -> None:
+    made = verdict_of(finding(0.58, 0.05), reason="all readers signed an agreement")
+    assert (made.verdict, made.released, made.accepted) == ("inconclusive", True, "all readers signed an agreement")
+    assert made.to_dict(coarse=True)["accepted"] == made.accepted
+    assert verdict_of(finding(0.58, 0.05), inconclusive="release").accepted
+    for other in (finding(0.50, 0.05), finding(0.70, 0.05), finding(0.50, 0.20)):  # passes; leaks; saw nothing: no reason changes those
+        assert verdict_of(other, reason="because").released == verdict_of(other).released
+        assert not verdict_of(other, reason="because").accepted
+
+
+def exact(p: float, value: float = 0.9, where: str = "few") -> Finding:
+    return Finding("m", value, 0.1, 1.0, 13, "lower", {"chance": 0.5, "p": p}, where=where)
+
+
+def test_a_veto_with_an_exact_p_needs_no_interval() -> None:
+    shown = exact(1 / 1716)  # six of six members above seven of seven others: an interval would not show it
+    assert verdict_of(shown, checks=(VETO,)).verdict == "fail"
+    assert verdict_of(exact(1 / 1716, 0.55), checks=(VETO,)).released  # significant, and within the limit
+    assert verdict_of(exact(0.02), checks=(VETO,)).released
+
+
+def test_vetoes_share_one_level() -> None:
+    """Holm: the smallest p is held against the level over all, the next against the level over the rest, and so on until one is not shown."""
+    checks = tuple(Check(finding="m", where=f"g{i}", limit=0.6, rule="veto") for i in range(4))
+
+    def shown(*ps: float) -> list[bool]:
+        made = verdict_of(*(exact(p, where=f"g{i}") for i, p in enumerate(ps)), checks=checks, level=0.04)
+        return [j.outcome == "fail" for j in made.judged]
+
+    assert shown(0.009, 0.013, 0.019, 0.5) == [True, True, True, False]
+    assert shown(0.011, 0.012, 0.012, 0.012) == [False] * 4
+    assert shown(0.001, 0.015, 0.001, 0.039) == [True, True, True, True]
+    own = Check(finding="m", where="g0", limit=0, rule="veto", p=0.001)
+    assert verdict_of(exact(0.0009, where="g0"), checks=(own,)).verdict == "fail"
+    assert verdict_of(exact(0.0011, where="g0"), checks=(own,)).released
+
+
+def test_ten_copies_get_no_ten_chances() -> None:
+    assert verdict_of(exact(0.004), checks=(VETO,)).verdict == "fail"
+    assert verdict_of(exact(0.004), *(exact(0.4) for _ in range(9)), checks=(VETO,)).released
+    assert verdict_of(exact(0.0004), *(exact(0.4) for _ in range(9)), checks=(VETO,)).verdict == "fail"
+
+
+def test_a_veto_that_was_not_measured_refuses_unless_nothing_is_left_open() -> None:
+    missing = not_measured("m", "fewer than 3 patients", where="few")
+    assert verdict_of(missing, checks=(VETO,)).verdict == "inconclusive"
+    assert not verdict_of(missing, checks=(VETO,), reason="because").released
+    assert verdict_of(not_measured("m", "nobody has a rare value", where="few", arises=False), checks=(VETO,)).released
+    assert verdict_of(missing, checks=(VETO.model_copy(update={"needed": False}),)).released
+
+
+CONTROL = Check(finding="c", limit=0.001, rule="control")
+
+
+def test_a_control_that_fails_comes_before_everything() -> None:
+    swapped = Finding("c", 0.1, 0.0, 0.2, 100, "lower", {"p": 1e-6}, says="half of the hold-out are train patients")
+    made = verdict_of(swapped, finding(0.9, 0.02), checks=(MUST, CONTROL), reason="because")
+    assert (made.verdict, made.released) == ("control unusable", False)
+    assert made.reasons == ("c: half of the hold-out are train patients (p = 1e-06)",)
+    assert "lot" in made.settles[0]
+    assert verdict_of(Finding("c", 0.1, 0.0, 0.2, 100, "lower", {"p": 0.002}), finding(0.5, 0.02), checks=(MUST, CONTROL)).released
+
+
+USEFUL = Check(finding="fidelity.pairs", limit=0, rule="useful", label="pairs lost")
+
+
+@pytest.mark.parametrize(("value", "ending"), [(0.05, "pass"), (0.35, "of no use")])
+def test_a_table_that_is_of_no_use_is_not_released(value: float, ending: str) -> None:
+    lost = Finding("fidelity.pairs", value, value - 0.01, value + 0.01, 100, "lower", {"floor": 0.04, "floor_high": 0.06, "independent": 0.3}, where="a × b")
+    made = verdict_of(lost, finding(0.5, 0.02), checks=(MUST, USEFUL))
+    assert (made.verdict, made.released) == (ending, ending == "pass")
+    assert ("a × b" in made.reasons[0]) == (ending != "pass")
+
+
+def test_a_recipient_reads_how_many_people_a_small_check_rests_on() -> None:
+    made = verdict_of(exact(0.4), checks=(VETO,)).to_dict(coarse=True)
+    assert made["checks"] == [{"check": "m@few", "outcome": "not shown (13 people)"}]
+
+
+def test_passing_is_not_said_of_what_is_too_small_to_be_cleared() -> None:
+    made = verdict_of(finding(0.5, 0.02), exact(0.4), checks=(MUST, VETO))
+    assert made.reasons == (
+        "1 of the policy's checks holds, and no leak is shown by 1 more, which can show a leak and not rule it out; no rule is broken",
+    )
 
 
 def test_a_veto_refuses_only_what_is_shown() -> None:
-    assert verdict_of(finding(0.65, 0.2, "few"), checks=(VETO,)).verdict == "pass"
+    assert verdict_of(finding(0.65, 0.2, "few"), checks=(VETO,)).judged[0].outcome == "not shown"
     assert verdict_of(finding(0.90, 0.2, "few"), checks=(VETO,)).verdict == "fail"
 
 
@@ -95,6 +177,7 @@ BROKEN = Finding("rules.broken", 0.01, 0.0, 0.02, 100, "lower", where="R1")
 SEEN: dict[str, tuple[Output, dict, str]] = {
     "a rule broken in one copy": (output(rules=(Finding("rules.broken", 0.0, 0.0, 0.01, 100, "lower", where="R1"), BROKEN)), {}, "`R1`"),
     "a blank column": (output(blank=("weight",)), {}, "`weight`"),
+    "half of the columns constant": (output(single=("a", "b"), n_columns=4), {}, "2 of 4, `a`, `b`; the policy allows 25 %"),
     "noise that drowns everything": (output(noise=0.21), {}, r"± 21 percentage points, the policy allows ± 20"),
     "noise beyond any share": (output(noise=7.0), {}, "more than ± 100"),
     "too much of a column not found": (output(unlisted={"site": 0.6, "ward": 0.1}), {"unlisted": 0.5}, "60 % in `site`"),
@@ -107,16 +190,17 @@ SEEN: dict[str, tuple[Output, dict, str]] = {
 def test_the_output_refuses(what: str) -> None:
     seen, limits, said = SEEN[what]
     made = decide(CERTIFICATE, seen, Policy(output=Limits(**limits)))
-    assert (made.verdict, made.released, made.decided_by) == ("fail", False, "the certificate and the output")
+    strict = "epsilon" in what or "certificate" in what
+    assert (made.verdict, made.released, made.decided_by) == ("fail" if strict else "of no use", False, "the certificate and the output")
     assert re.search(said, made.reasons[0])
     assert len([j for j in made.judged if j.outcome == "fail"]) == 1
     assert "nothing of this is about privacy" in made.settles[-1]
 
 
 def test_the_output_passes_what_it_cannot_tell_or_need_not_judge() -> None:
-    made = decide(CERTIFICATE, output(noise=None, single=("sex",), unlisted={"site": 0.4}), Policy())
+    made = decide(CERTIFICATE, output(noise=None, single=("sex",), n_columns=4, unlisted={"site": 0.4}), Policy())
     assert (made.verdict, made.released) == ("pass", True)
-    assert [j.outcome for j in made.judged] == ["pass", "pass", "not measured", "pass"]
+    assert [j.outcome for j in made.judged] == ["pass", "pass", "pass", "not measured", "pass"]
     lost = decide(CERTIFICATE, output(noise=None, unlisted={"site": 0.9}), Policy())
     assert not lost.released
     assert any("origin" in line for line in lost.settles)

@@ -94,6 +94,10 @@ def release(
     sets: Sets = None,
     seed: Annotated[Optional[int], typer.Option(help="instead of the study's")] = None,  # noqa: UP045
     n: Annotated[Optional[int], typer.Option("--n", help="rows of each copy", min=1)] = None,  # noqa: UP045
+    accept: Annotated[
+        str, typer.Option("--accept-inconclusive", metavar="REASON", help="release what is not settled, for this reason, which is printed with it")
+    ] = "",
+    spend_anyway: Annotated[bool, typer.Option("--spend-anyway", help="a private run: spend even where it is foretold to be of no use")] = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -102,7 +106,10 @@ def release(
     from twinset.study import load
 
     _free(out, overwrite)
-    loaded = load(study, overrides=_overrides(sets, generator=generator, seed=seed, n=n))
+    own = _overrides(sets, generator=generator, seed=seed, n=n)
+    own += [f"policy.reason={json.dumps(accept)}"] if accept else []
+    own += ["policy.output.foretold=1"] if spend_anyway else []
+    loaded = load(study, overrides=own)
     _make(make, loaded, out, overwrite=overwrite, as_json=as_json)
 
 
@@ -158,7 +165,7 @@ def compare(
     made = []
     with progress(quiet=as_json) as say:
         for name, one in zip(names, studies, strict=True):
-            made.append(make(one, progress=lambda text, name=name: say(f"{name}: {text}")))  # type: ignore[misc]
+            made.append(make(one, progress=lambda text, name=name: say(f"{name}: {text}"), command="compare"))  # type: ignore[misc]
     with new_folder(out, overwrite=overwrite) as temporary:
         write_compare(made, temporary / "custodian")
     if as_json:
@@ -172,7 +179,7 @@ def compare(
 def report(folder: Annotated[Path, typer.Argument(help="a folder that `release` or `audit` wrote")]) -> None:
     """Write a folder's report again from its findings, with this version's words and charts."""
     from twinset.io.place import new_file
-    from twinset.release.folder import read_page
+    from twinset.release.page_file import read_page
     from twinset.report.page import render
 
     page = read_page(folder / "custodian" / "page.json")
@@ -239,7 +246,7 @@ def _make(make: Any, study: Any, out: Path, *, overwrite: bool, as_json: bool) -
     from twinset.release.folder import told
 
     with progress(quiet=as_json) as say:
-        made = make(study, progress=say)
+        made = make(study, progress=say, tell=_say)
         say("writing")
         made.save(out, overwrite=overwrite)
     _finish(made.page, told(made) if made.page.certificate else made.verdict.to_dict(), released=made.verdict.released, out=out, as_json=as_json)

@@ -59,6 +59,11 @@ class Cohort:
         """Only the columns a generator may model."""
         return self.select(self.schema.synthesised.names)
 
+    @property
+    def n_patients(self) -> int:
+        """How many patients the rows belong to."""
+        return self.frame[self.schema.unit].n_unique() if self.schema.unit else len(self)
+
     def units(self) -> IntArray:
         """The patient of each row as integers from 0, shape (n,); each row its own without a unit."""
         if not self.schema.unit:

@@ -26,6 +26,7 @@ class Finding:
         says: one plain sentence.
         silent_on: one plain sentence: what it does *not* show.
         missing: why it was not measured; "" where it was.
+        arises: False where the question does not arise (nobody has a rare value that could be repeated), so that nothing is left open.
         label: a short human name for tables and charts.
     """
 
@@ -41,6 +42,7 @@ class Finding:
     silent_on: str = ""
     missing: str = ""
     label: str = ""
+    arises: bool = True
 
     @property
     def measured(self) -> bool:
@@ -64,9 +66,9 @@ class Finding:
         return Finding(**fields)
 
 
-def not_measured(name: str, why: str, *, better: Better = "lower", where: str = "", label: str = "") -> Finding:
-    """A check that could not be run, as a finding: the reason is its content."""
-    return Finding(name, math.nan, math.nan, math.nan, 0, better, where=where, missing=why, label=label)
+def not_measured(name: str, why: str, *, better: Better = "lower", where: str = "", label: str = "", arises: bool = True) -> Finding:
+    """A check that could not be run, as a finding: the reason is its content. ``arises``: False where there is nothing that could be found."""
+    return Finding(name, math.nan, math.nan, math.nan, 0, better, where=where, missing=why, label=label, arises=arises)
 
 
 def _plain(value: float) -> float | None:

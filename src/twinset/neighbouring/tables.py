@@ -103,7 +103,12 @@ class Case:
         data |= {"per_patient": self.per_patient} if self.named else {}
         data |= {"in_place": True} if self.in_place else {}
         privacy = {"epsilon": self.epsilon, "delta": self.delta, "unit": self.unit, "relation": self.relation}
-        sections: dict[str, Mapping[str, Any]] = {"data": data, "privacy": privacy, "policy": {"checks": []}, **(self.sections or {})}
+        sections: dict[str, Mapping[str, Any]] = {
+            "data": data,
+            "privacy": privacy,
+            "policy": {"checks": [], "output": {"foretold": 1}},
+            **(self.sections or {}),
+        }
         columns = {f"columns.{key(f.name)}": f.declared for f in self.fields}
         parts = [*((f"[{name}]", keys) for name, keys in {**sections, **columns}.items()), *(("[[rules]]", keys) for keys in self.rules)]
         return "\n".join(f"{head}\n" + "".join(f"{k} = {toml(v)}\n" for k, v in keys.items()) for head, keys in parts)
@@ -172,7 +177,7 @@ def _public(study: Study) -> dict[str, Mapping[str, Any]]:
     return {
         "release": study.release.model_dump(include={"n", "format", "label"}),
         "holdout": {"fraction": study.holdout.fraction},
-        "policy.output": study.policy.output.model_dump(exclude_none=True),
+        "policy.output": study.policy.output.model_dump(exclude_none=True) | {"foretold": 1},
     }
 
 

@@ -17,11 +17,12 @@ ALL = 1_000_000
 
 @dataclass(frozen=True)
 class Distances:
-    """Total variation distances between a release and its train rows: means, one by one, and ``floor``, the pairs' mean for fresh patients."""
+    """Total variation distances between a release and its train rows: means, one by one; the pairs' mean for fresh patients (``floor``) and for independent columns."""
 
     columns: float
     pairs: float
     floor: float
+    independent: float
     by_column: dict[str, float]
     by_pair: dict[str, float]
 
@@ -33,7 +34,8 @@ def distances(train: Cohort, synthetic: Cohort) -> Distances:
     pairs = _by_place(FIDELITY["pairs"](worst=ALL).measure(trial, stream(0, "plan audit")))
     column, pair = columns.pop(""), pairs.pop("")
     floor = pair.beside.get("floor", math.nan)
-    return Distances(column.value, pair.value, float(floor), {k: f.value for k, f in columns.items()}, {k: f.value for k, f in pairs.items()})
+    apart = float(pair.beside.get("independent", math.nan))
+    return Distances(column.value, pair.value, float(floor), apart, {k: f.value for k, f in columns.items()}, {k: f.value for k, f in pairs.items()})
 
 
 def _by_place(findings: Iterable[Finding]) -> dict[str, Finding]:

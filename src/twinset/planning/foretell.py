@@ -152,6 +152,7 @@ def _forecast(task: _Task, epsilon: float) -> Forecast:
         columns=Range.of([f.columns for f in found]),
         pairs=Range.of([f.pairs for f in found]),
         floor=Range.of([f.floor for f in found]).mean,
+        independent=Range.of([f.independent for f in found]).mean,
         by_column=_ranges([f.by_column for f in found]),
         by_pair=_ranges([f.by_pair for f in found]),
         endpoints=_endpoints(task.study, tries),

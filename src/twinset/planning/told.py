@@ -58,7 +58,7 @@ class Forecast:
 
     Attributes:
         columns, pairs: mean over single columns, and over pairs.
-        floor: of pairs: what as many fresh patients would read.
+        floor: of pairs: what as many fresh patients would read; ``independent``: what independent columns would.
         by_column, by_pair: one by one; a pair is named ``a × b``. Of more than 2,000 pairs, 2,000 drawn by lot.
         advantage, guess: the best that any attacker can do about one patient's presence.
         looks: questions asked of the rows, all in all; ``rounds``: pairs measured, on average over the tries.
@@ -70,6 +70,7 @@ class Forecast:
     columns: Range
     pairs: Range
     floor: float
+    independent: float
     by_column: dict[str, Range]
     by_pair: dict[str, Range]
     endpoints: tuple[Endpoint, ...]

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from twinset.core.cohort import Cohort
 from twinset.core.finding import Finding
 from twinset.core.schema import Column
 from twinset.errors import PolicyRefused
-from twinset.release.gate import OUTPUT, Judged, Outcome, Verdict
+from twinset.release.gate import OUTPUT, Ending, Judged, Outcome, Verdict
 from twinset.release.policy import Check, Policy
 from twinset.release.terms import Privacy
 
@@ -28,6 +28,7 @@ class Output:
         rules: ``rules.broken`` of every copy.
         blank: columns that hold no value in some copy.
         single: columns that hold one value only in some copy, where others may occur.
+        n_columns: how many columns there are.
         noise: the standard deviation of the noise in the share of patients with one value (a fraction); ``None`` where the model cannot say.
         unlisted: of each column with levels that were not found, the share of patients in them.
     """
@@ -35,6 +36,7 @@ class Output:
     rules: tuple[Finding, ...] = ()
     blank: tuple[str, ...] = ()
     single: tuple[str, ...] = ()
+    n_columns: int = 0
     noise: float | None = None
     unlisted: Mapping[str, float] = field(default_factory=dict)
 
@@ -44,7 +46,8 @@ def look(copies: Sequence[Cohort], rules: Sequence[Finding], *, noise: float | N
     values = {c.name: min(copy[c.name].drop_nulls().n_unique() for copy in copies) for c in copies[0].schema}
     several = {c.name for c in copies[0].schema if _several(c)}
     blank = tuple(name for name, n in values.items() if n == 0)
-    return Output(tuple(rules), blank, tuple(name for name, n in values.items() if n == 1 and name in several), noise, dict(unlisted))
+    single = tuple(name for name, n in values.items() if n == 1 and name in several)
+    return Output(tuple(rules), blank, single, len(values), noise, dict(unlisted))
 
 
 def forbid(policy: Policy, privacy: Privacy) -> None:
@@ -59,12 +62,12 @@ def forbid(policy: Policy, privacy: Privacy) -> None:
 
 
 def decide(certificate: Mapping[str, Any], output: Output, policy: Policy) -> Verdict:
-    """The verdict. It is never inconclusive: everything it looks at is known exactly.
+    """The verdict. It is never inconclusive: everything it looks at is known exactly. Private, but of no use, where a limit on use is broken.
 
     A limit that is broken refuses; one that cannot be told (a model that does not know its noise) does not, since the promise holds either way.
     """
     limits = policy.output
-    judged = [_rules(output.rules), _blank(output.blank, limits.blank)]
+    judged = [_rules(output.rules), _blank(output.blank, limits.blank), _single(output, limits.single)]
     if limits.noise is not None:
         judged.append(_noise(output.noise, limits.noise))
     if limits.unlisted is not None:
@@ -74,11 +77,12 @@ def decide(certificate: Mapping[str, Any], output: Output, policy: Policy) -> Ve
         judged.append(_judged("epsilon", limits.epsilon, outcome, f"epsilon: {certificate['epsilon']:g}, the policy allows {limits.epsilon:g}"))
     if limits.warnings == "refuse":
         judged += [_judged("warnings", 0, "fail", f"the certificate warns: {warning}") for warning in certificate["warnings"]]
-    failed = [j.reason for j in judged if j.outcome == "fail"]
-    verdict: Literal["pass", "fail"] = "fail" if failed else "pass"
-    passed = f"all {len(judged)} limits on the certificate and the synthetic rows are kept"
-    told = [f"only one value came out, though others may occur: {_names(output.single)}"] if output.single else []
-    return Verdict(verdict, not failed, (*(failed or [passed]), *told), _settles(judged), tuple(judged), OUTPUT)
+    failed = [j for j in judged if j.outcome == "fail"]
+    strict = any(j.check.finding in ("output.epsilon", "output.warnings") for j in failed)
+    verdict: Ending = "pass" if not failed else "fail" if strict else "of no use"
+    reasons = [j.reason for j in failed] or [f"all {len(judged)} limits on the certificate and the synthetic rows are kept"]
+    told = [f"only one value came out, though others may occur: {_names(output.single)}"] if output.single and not failed else []
+    return Verdict(verdict, not failed, (*reasons, *told), _settles(judged), tuple(judged), OUTPUT)
 
 
 def _rules(rules: Sequence[Finding]) -> Judged:
@@ -93,6 +97,13 @@ def _rules(rules: Sequence[Finding]) -> Judged:
 def _blank(names: Sequence[str], limit: int) -> Judged:
     outcome: Outcome = "fail" if len(names) > limit else "pass"
     return _judged("blank columns", limit, outcome, f"columns without any value: {_names(names) if names else 'none'}; the policy allows {limit or 'none'}")
+
+
+def _single(output: Output, limit: float) -> Judged:
+    share = len(output.single) / output.n_columns if output.n_columns else 0.0
+    outcome: Outcome = "fail" if share > limit else "pass"
+    names = f"{len(output.single)} of {output.n_columns}, {_names(output.single)}" if output.single else "none"
+    return _judged("single", limit, outcome, f"columns with one value only, where others may occur: {names}; the policy allows {100 * limit:.0f} % of them")
 
 
 def _noise(noise: float | None, limit: float) -> Judged:
@@ -148,6 +159,8 @@ def _settles(judged: Sequence[Judged]) -> tuple[str, ...]:
         out.append(
             'a column without values: either no level of it was found within the budget (list its levels, with origin = "public", from a code book), or its cells could not be read as declared (see how it was read)'
         )
+    if "output.single" in failed:
+        out.append('a column with one value only: declare its levels or bounds from a code book, with origin = "public", or give the run a larger epsilon')
     if "output.unlisted" in failed:
         out.append('levels that were not found: list them from a code book with origin = "public", or give the run a larger epsilon')
     if "output.rules" in failed:

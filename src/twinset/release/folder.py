@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,14 +12,12 @@ from typing import Any
 import polars as pl
 
 from twinset.core.cohort import Cohort
-from twinset.core.contracts import AuditResult, Comparison, Curve, Effect
-from twinset.core.finding import Finding
-from twinset.errors import BadInput
+from twinset.core.contracts import AuditResult
 from twinset.io.place import new_folder
 from twinset.io.write import write_table
 from twinset.release.gate import OUTPUT, Verdict
+from twinset.release.page_file import page_dict
 from twinset.release.texts import ANALYSIS, ANALYSIS_MODEL, CLAIM, CUSTODIAN_README, NO_CLAIM, README, STAYS, UNLISTED
-from twinset.report.material import Tested
 from twinset.report.page import Page, render, render_compare
 
 
@@ -108,14 +105,6 @@ def write_compare(made: Sequence[Made], folder: Path) -> None:
     )
 
 
-def read_page(path: Path) -> Page:
-    """The page a run saved. Raises BadInput where there is none."""
-    try:
-        return page_from(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError):
-        raise BadInput("no report can be made from here", where=str(path), hint="give a folder that `twinset release` or `twinset audit` wrote") from None
-
-
 def write_release(made: Made, folder: Path) -> None:
     """Data, dictionary, README, study without private bounds, coarse verdict, checksums: what may leave."""
     folder.mkdir(parents=True)
@@ -142,7 +131,7 @@ def told(made: Made) -> dict[str, Any]:
     decided on what is released, else only that it was released.
     """
     if made.page.certificate is None:
-        return made.verdict.to_dict(coarse=True)
+        return made.verdict.to_dict(coarse=True) | _tries(made.page)
     if made.seen:
         return made.verdict.to_dict()
     return {
@@ -150,6 +139,11 @@ def told(made: Made) -> dict[str, Any]:
         "decided_by": made.verdict.decided_by,
         "checks": "not part of a private release: they were computed on the patients' rows, which the certificate does not cover",
     }
+
+
+def _tries(page: Page) -> dict[str, Any]:
+    """How often this table was tried before, for the recipient of a release that was judged on patients' rows."""
+    return {"attempts": {k: v for k, v in asdict(page.attempts).items() if k != "seeds"}} if page.attempts else {}
 
 
 def labelled(frame: pl.DataFrame, label: str, number: int) -> pl.DataFrame:
@@ -230,62 +224,6 @@ def _unlisted(shares: Mapping[str, float]) -> str:
 def _told(proof: Mapping[str, Any]) -> dict[str, Any]:
     relation = "one patient more or less" if proof["relation"] == "add-remove" else "one patient exchanged for another"
     return {"epsilon": proof["epsilon"], "delta": proof["delta"], "relation": relation, "says": proof["attacker"]["says"]}
-
-
-def page_dict(page: Page) -> dict[str, Any]:
-    """The page as JSON-ready data; :func:`page_from` reads it back."""
-    data = asdict(page)
-    data["result"] = {
-        "findings": [f.to_dict() for f in page.result.findings],
-        "comparisons": [_finite(asdict(c)) for c in page.result.comparisons],
-        "curves": [_finite(asdict(c)) for c in page.result.curves],
-    }
-    data["rules"] = [f.to_dict() for f in page.rules]
-    data["source_rules"] = [f.to_dict() for f in page.source_rules]
-    return data
-
-
-def page_from(data: Mapping[str, Any]) -> Page:
-    """The page that :func:`page_dict` wrote."""
-    result = data["result"]
-    fields = dict(data)
-    fields["result"] = AuditResult(
-        tuple(Finding.from_dict(f) for f in result["findings"]),
-        tuple(_comparison(c) for c in result["comparisons"]),
-        tuple(_curve(c) for c in result["curves"]),
-    )
-    for key in ("rules", "source_rules"):
-        fields[key] = tuple(Finding.from_dict(f) for f in data[key])
-    for key in ("reasons", "settles"):
-        fields[key] = tuple(data[key])
-    fields["decided_from"] = tuple((c[0], c[1]) for c in data.get("decided_from", ()))
-    if (tested := data.get("tested")) is not None:
-        fields["tested"] = Tested(tested["verdict"], tested["released"], tuple(tested["reasons"]), tuple(tested["settles"]))
-    fields["columns"] = tuple((c[0], c[1], c[2]) for c in data["columns"])
-    return Page(**fields)
-
-
-def _comparison(data: Mapping[str, Any]) -> Comparison:
-    effects = {k: Effect(**_numbers(data[k])) if data[k] else None for k in ("train", "synthetic", "holdout")}
-    return Comparison(**{**_numbers(data, keep=("holdout",)), **effects})
-
-
-def _curve(data: Mapping[str, Any]) -> Curve:
-    fields: dict[str, Any] = {k: tuple(math.nan if x is None else x for x in v) if isinstance(v, list) else v for k, v in data.items()}
-    return Curve(**fields)
-
-
-def _finite(value: Any) -> Any:
-    """The same data with NaN and infinities as null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {k: _finite(v) for k, v in value.items()}
-    return [_finite(v) for v in value] if isinstance(value, list | tuple) else value
-
-
-def _numbers(data: Mapping[str, Any], *, keep: Sequence[str] = ()) -> dict[str, Any]:
-    return {k: math.nan if v is None and k not in keep else v for k, v in data.items()}
 
 
 def _json(path: Path, data: object) -> None:

@@ -1,16 +1,17 @@
-"""Findings and a policy in; pass, fail or inconclusive out, with reasons. A refusal is a result."""
+"""Findings and a policy in; released or not, with the reason, out. A refusal is a result."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from twinset.core.finding import Finding
+from twinset.core.scale import standing
 from twinset.errors import BadInput
 from twinset.release.policy import Check, Policy
 
-Outcome = Literal["pass", "fail", "inconclusive", "not measured"]
+Outcome = Literal["pass", "not shown", "fail", "inconclusive", "not measured", "does not arise"]
 Ending = Literal["pass", "fail", "inconclusive", "control unusable", "of no use"]
 Decider = Literal["real rows", "the certificate and the output"]
 ROWS: Decider = "real rows"
@@ -19,16 +20,21 @@ OUTPUT: Decider = "the certificate and the output"
 
 @dataclass(frozen=True)
 class Judged:
-    """One check with its outcome and a sentence that says why."""
+    """One check with its outcome, a sentence that says why, and on how many patients (or rows) it rests."""
 
     check: Check
     outcome: Outcome
     reason: str
+    n: int = 0
+
+    def told(self) -> str:
+        """The outcome as a recipient may read it: no figure of patients' rows but how many people it rests on."""
+        return f"not shown ({self.n:,} people)" if self.outcome == "not shown" else self.outcome
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The decision. ``released``: whether the data may leave under this policy; ``decided_by``: what was looked at for it."""
+    """The decision. ``released``: whether the data may leave under this policy; ``decided_by``: what was looked at for it; ``accepted``: why, where it was not settled."""
 
     verdict: Ending
     released: bool
@@ -36,15 +42,17 @@ class Verdict:
     settles: tuple[str, ...]
     judged: tuple[Judged, ...]
     decided_by: Decider = ROWS
+    accepted: str = ""
 
     def to_dict(self, *, coarse: bool = False) -> dict[str, Any]:
         """JSON-ready. ``coarse``: outcomes only, no figure: what may travel with a release."""
-        checks = [
-            {"check": j.check.label or j.check.key, "outcome": j.outcome} | ({} if coarse else {"finding": j.check.key, "reason": j.reason})
-            for j in self.judged
-        ]
-        head: dict[str, Any] = {"verdict": self.verdict, "released": self.released, "decided_by": self.decided_by}
-        return head | {"checks": checks} if coarse else head | {"reasons": list(self.reasons), "settles": list(self.settles), "checks": checks}
+        head: dict[str, Any] = {"released": self.released, "verdict": self.verdict, "decided_by": self.decided_by}
+        if self.accepted:
+            head["accepted"] = self.accepted
+        if coarse:
+            return head | {"checks": [{"check": _name(j), "outcome": j.told()} for j in self.judged]}
+        checks = [{"check": _name(j), "outcome": j.outcome, "finding": j.check.key, "n": j.n, "reason": j.reason} for j in self.judged]
+        return head | {"reasons": list(self.reasons), "settles": list(self.settles), "checks": checks}
 
 
 def decider(policy: Policy, *, private: bool) -> Decider:
@@ -60,51 +68,121 @@ def decider(policy: Policy, *, private: bool) -> Decider:
     return OUTPUT if policy.decision == "output" else ROWS
 
 
-def judge(findings: Sequence[Finding], rules: Sequence[Finding], policy: Policy) -> Verdict:
+def judge(findings: Sequence[Finding], rules: Sequence[Finding], policy: Policy, *, foreign: bool = False) -> Verdict:
     """The verdict of a policy on an audit.
 
-    ``findings``: of all copies; where several match a check the worst decides. ``rules``: of the synthetic
-    cohort; any broken rule fails.
+    ``findings``: of all copies; where several match a check the worst decides. ``rules``: of every copy; any broken rule fails.
+    A control that fails comes first: what leans on it says nothing. Then a leak, then what could not be told, then use.
+    ``foreign``: the table was made elsewhere, so no setting of ours is advised.
     """
-    judged = tuple(_judge_one(check, findings, policy) for check in policy.checks)
-    broken = [f for f in rules if f.measured and f.value > 0]
-    outcomes = {j.outcome for j in judged}
-    if "fail" in outcomes or broken:
-        verdict: Ending = "fail"
-    elif outcomes & {"inconclusive", "not measured"}:
-        verdict = "inconclusive"
-    else:
-        verdict = "pass"
-    released = verdict == "pass" or (verdict == "inconclusive" and policy.inconclusive == "release" and "not measured" not in outcomes)
-    reasons = [j.reason for wanted in ("fail", "not measured", "inconclusive") for j in judged if j.outcome == wanted]
-    reasons = list(dict.fromkeys(f"rule {f.where} is broken in the output" for f in broken)) + reasons
-    if not reasons:
-        reasons = [f"all {len(judged)} checks of the policy pass, and no rule is broken"]
-    return Verdict(verdict, released, tuple(reasons), _settles(judged), judged)
+    shown = _significant(findings, policy)
+    judged = tuple(_judge_one(check, findings, policy, shown) for check in policy.checks)
+    broken = list(dict.fromkeys(f.where for f in rules if f.measured and f.value > 0))
+    verdict, reasons = _ending(judged, broken)
+    accepted = verdict == "inconclusive" and policy.accepts and not any(j.outcome == "not measured" for j in judged)
+    words = (policy.reason.strip() or "the policy releases what is not settled") if accepted else ""
+    return Verdict(verdict, verdict == "pass" or accepted, reasons, _settles(judged, foreign=foreign), judged, ROWS, words)
 
 
-def _judge_one(check: Check, findings: Sequence[Finding], policy: Policy) -> Judged:
+def _ending(judged: Sequence[Judged], broken: Sequence[str]) -> tuple[Ending, tuple[str, ...]]:
+    """How it ends, and the reasons of that ending alone, most important first."""
+
+    def of(*rules: str, outcome: Outcome = "fail") -> list[str]:
+        return list(dict.fromkeys(j.reason for j in judged if j.check.rule in rules and j.outcome == outcome))
+
+    if control := of("control"):
+        return "control unusable", tuple(control)
+    leaks = [f"rule {name} is broken in the output" for name in broken] + of("must", "veto")
+    unknown = of("must", "veto", outcome="not measured") + of("must", outcome="inconclusive")
+    useless = of("useful")
+    if leaks:
+        return "fail", (*leaks, *unknown)
+    if useless:
+        return "of no use", (*useless, *unknown)
+    return ("inconclusive", tuple(unknown)) if unknown else ("pass", (_passed(judged),))
+
+
+def _passed(judged: Sequence[Judged]) -> str:
+    held, small = (sum(j.outcome == o for j in judged) for o in ("pass", "not shown"))
+    more = f", and no leak is shown by {small} more, which can show a leak and not rule it out" if small else ""
+    return f"{held} of the policy's checks {'holds' if held == 1 else 'hold'}{more}; no rule is broken"
+
+
+def _significant(findings: Sequence[Finding], policy: Policy) -> Mapping[str, float]:
+    """By check, what its smallest p is held against: Holm (1979) over all vetoes whose finding has a p and that name none of their own."""
+    named = {c.key: _least([f for f in _matching(c, findings) if "p" in f.beside]) for c in policy.checks if c.rule == "veto" and not c.p}
+    ranked = sorted((p, key) for key, p in named.items() if p is not None)
+    out: dict[str, float] = {}
+    for i, (p, key) in enumerate(ranked):
+        level = policy.level / (len(ranked) - i)
+        out[key] = level
+        if p > level:  # Holm stops here: nothing after it is shown
+            return out | dict.fromkeys((k for _, k in ranked[i + 1 :]), 0.0)
+    return out
+
+
+def _least(exact: Sequence[Finding]) -> float | None:
+    """The smallest p of one check over the copies, times how many there are (Bonferroni); ``None`` where there is none."""
+    return min(f.beside["p"] for f in exact) * len(exact) if exact else None
+
+
+def _matching(check: Check, findings: Sequence[Finding]) -> list[Finding]:
+    return [f for f in findings if f.name == check.finding and f.measured and (not check.where or f.where == check.where)]
+
+
+def _judge_one(check: Check, findings: Sequence[Finding], policy: Policy, levels: Mapping[str, float]) -> Judged:
     label = check.label or check.key
-    named = [f for f in findings if f.name == check.finding and (not check.where or f.where == check.where)]
-    measured = [f for f in named if f.measured]
+    measured = _matching(check, findings)
     if not measured:
-        why = named[0].missing if named else "the audit has no such finding"
-        return Judged(check, "not measured" if check.rule == "must" else "pass", f"{label}: not measured, because {why}")
+        return _missing(check, label, [f for f in findings if f.name == check.finding and (not check.where or f.where == check.where)])
+    if check.rule == "useful":
+        return _useful(check, label, measured)
+    if check.rule == "control":
+        worst = min(measured, key=lambda f: f.beside.get("p", 1.0))
+        p = worst.beside.get("p", 1.0)
+        return Judged(check, "fail" if p < check.limit else "pass", f"{label}: {worst.says} (p = {p:.2g})" if p < check.limit else f"{label}: fair", worst.n)
     sign = 1.0 if measured[0].better == "lower" else -1.0
-    worst = max(measured, key=lambda f: sign * f.value)
-    outcome, words = _compare(check, sign, worst, policy.power)
+    exact = [f for f in measured if "p" in f.beside and check.rule == "veto"]
+    worst = min(exact, key=lambda f: (f.beside["p"], -sign * f.value)) if exact else max(measured, key=lambda f: sign * f.value)
+    outcome, words = _exact(check, sign, exact, levels) if exact else _compare(check, sign, worst, policy.power)
     figure = f"{_figure(worst.value)} ({_figure(worst.low)} to {_figure(worst.high)}), the policy allows {_figure(check.limit)}"
-    return Judged(check, outcome, f"{label}: {words}, {figure}")
+    if exact:
+        figure += f"; p = {worst.beside['p']:.2g}"
+    return Judged(check, outcome, f"{label}: {worst.says if check.p and outcome == 'fail' else words}, {figure}".replace("., ", ", "), worst.n)
+
+
+def _missing(check: Check, label: str, named: Sequence[Finding]) -> Judged:
+    """Not measured: that refuses, unless the question does not arise, or nobody needs an answer."""
+    why = named[0].missing if named else "the audit has no such finding"
+    reason = f"{label}: not measured, because {why}"
+    if named and not named[0].arises:
+        return Judged(check, "does not arise", f"{label}: {why}")
+    if not check.needed or check.rule in ("control", "useful"):
+        return Judged(check, "does not arise", reason)
+    return Judged(check, "not measured", reason)
+
+
+def _useful(check: Check, label: str, measured: Sequence[Finding]) -> Judged:
+    lost = list(dict.fromkeys(f.where or "in all" for f in measured if standing(f) == "useless"))
+    names = ", ".join(lost[:6]) + (f" and {len(lost) - 6} more" if len(lost) > 6 else "")
+    return Judged(check, "fail" if len(lost) > check.limit else "pass", f"{label}: {names or 'none'}", measured[0].n)
+
+
+def _exact(check: Check, sign: float, exact: Sequence[Finding], levels: Mapping[str, float]) -> tuple[Outcome, str]:
+    """A veto whose finding has an exact p: shown in any copy, or in none."""
+    level = (check.p if check.p is not None else levels.get(check.key, 0.0)) / len(exact)
+    shown = any(f.beside["p"] <= level and sign * f.value > sign * check.limit for f in exact)
+    return ("fail", "shown") if shown else ("not shown", "not shown")
 
 
 def _compare(check: Check, sign: float, worst: Finding, power: float) -> tuple[Outcome, str]:
-    """How a measured check ends. ``sign`` turns every figure so that lower is better."""
+    """How a measured check ends by its interval. ``sign`` turns every figure so that lower is better."""
     good, bad = sorted((sign * worst.low, sign * worst.high))
     limit = sign * check.limit
     if good > limit:
         return "fail", "shown"
     if check.rule == "veto":
-        return "pass", "not shown"
+        return "not shown", "not shown"
     if (worst.high - worst.low) / 2 > power:
         return "not measured", "too few patients to tell"
     if sign * worst.value > limit:
@@ -112,15 +190,25 @@ def _compare(check: Check, sign: float, worst: Finding, power: float) -> tuple[O
     return ("inconclusive", "cannot be ruled out") if bad > limit else ("pass", "within the policy")
 
 
-def _settles(judged: Sequence[Judged]) -> tuple[str, ...]:
+def _settles(judged: Sequence[Judged], *, foreign: bool) -> tuple[str, ...]:
+    failed = {j.check.finding for j in judged if j.outcome == "fail"}
+    if any(j.check.rule == "control" and j.outcome == "fail" for j in judged):
+        return ("a hold-out drawn by lot from the same table, by patient, before anything was fitted: `twinset split` makes one",)
     out = []
-    if any(j.outcome == "fail" and j.check.finding == "privacy.copies" for j in judged):
-        out.append("a generator that does not replay patients: `trees` or `avatars` with their default settings")
-    if any(j.outcome == "fail" and j.check.finding != "privacy.copies" for j in judged):
-        out.append("a more cautious setting: for trees a larger gain test (`--set generator.gain=6`), for avatars more neighbours (`--set generator.k=100`)")
+    if failed & {"privacy.copies", "privacy.verbatim"}:
+        out.append("a generator that does not replay patients" + ("" if foreign else ": `trees` or `avatars` with their default settings"))
+    if any(name.startswith(("membership.", "privacy.")) for name in failed - {"privacy.copies", "privacy.verbatim"}):
+        ours = "a more cautious setting: for trees a larger gain test (`--set generator.gain=6`), for avatars more neighbours (`--set generator.k=100`)"
+        out.append("a generator that leans less on single patients" if foreign else ours)
+    if any(name.startswith("fidelity.") for name in failed):
+        out.append("a generator that keeps these columns, or a release without them")
     if any(j.outcome in ("inconclusive", "not measured") for j in judged):
         out.append("more hold-out patients: the width of these intervals shrinks with the square root of their number")
     return tuple(out)
+
+
+def _name(judged: Judged) -> str:
+    return judged.check.label or judged.check.key
 
 
 def _figure(value: float) -> str:

@@ -23,6 +23,11 @@ class Privacy(BaseModel):
     unit: str = Field(description='whom the promise is made to: the column that names the patient, or "row"; must be data.unit')
     relation: Literal["add-remove", "replace"] = Field("add-remove", description='"replace" where the number of patients is public')
     budget: float | None = Field(None, gt=0, allow_inf_nan=False, description="the epsilon that all runs on this data set may ever spend; default: epsilon")
+    about: int = Field(
+        0,
+        ge=0,
+        description="about how many patients there are, a figure that all may know: what the run would be worth is foretold from it before anything is spent",
+    )
     ledger: str | None = Field(None, description="the ledger file, relative to the study file; default: beside the data file")
 
     def terms(self) -> Budget:

@@ -5,6 +5,7 @@ from twinset.core.registry import Registry
 FIDELITY = Registry(
     "metric",
     {
+        "emptied": "twinset.audit.fidelity.emptied:Emptied",
         "columns": "twinset.audit.fidelity.columns:Columns",
         "pairs": "twinset.audit.fidelity.pairs:Pairs",
         "hellinger": "twinset.audit.fidelity.hellinger:Hellinger",

@@ -1,0 +1,109 @@
+"""Every run on a table is remembered beside it: a release that is tried until it passes was not tested once.
+
+One line of JSON before a run looks at anything, one when it has ended. No value, level or row ever stands here; the file stays with the table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from twinset.dp.register_file import folder as config
+from twinset.report.material import Attempts
+
+FORMAT = "twinset attempts 1"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One run under way: its file, its mark there, and how it stands among the runs on this table. ``path`` None: nothing can be written anywhere."""
+
+    path: Path | None
+    mark: str
+    before: tuple[Mapping[str, Any], ...]
+    seed: int
+
+    def told(self) -> Attempts:
+        """The runs so far, this one included."""
+        ends = {line["run"]: line["outcome"] for line in self.before if line.get("entry") == "end"}
+        begun = [line for line in self.before if line.get("entry") == "begin"]
+        outcomes = [ends.get(line["run"], "") for line in begun]
+        refused, released = (sum(o == what for o in outcomes) for what in ("refused", "released"))
+        seeds = tuple(dict.fromkeys([*(int(line["seed"]) for line in begun), self.seed]))
+        return Attempts(len(begun) + 1, refused, released, len(begun) - refused - released, seeds)
+
+    def end(self, *, released: bool) -> None:
+        """Write how it ended."""
+        _append(self.path, {"entry": "end", "run": self.mark, "at": _now(), "outcome": "released" if released else "refused"})
+
+
+def begin(table: Path, *, command: str, generator: str, seed: int, n: int, study: str) -> Attempt:
+    """A line for a run that is about to look at ``table``; ``study``: its text, of which the hash is kept; ``n``: rows asked for, 0 = as many as train."""
+    path = _place(table)
+    before = tuple(_lines(path))
+    mark = secrets.token_hex(8)
+    told = {"entry": "begin", "run": mark, "at": _now(), "command": command, "generator": generator, "seed": seed, "n": n}
+    written = _append(path, told | {"study": hashlib.sha256(study.encode()).hexdigest(), "format": FORMAT})
+    return Attempt(path if written else None, mark, before, seed)
+
+
+def beside(table: Path) -> Path:
+    """Where a table's attempts are: beside the file that a link leads to.
+
+    >>> beside(Path("trial/patients.csv")).name
+    'patients.csv.attempts.jsonl'
+    """
+    real = Path(os.path.realpath(table))
+    return real.with_name(real.name + ".attempts.jsonl")
+
+
+def _place(table: Path) -> Path | None:
+    """Beside the table; where that folder takes no files, under the user's configuration by the table's full path."""
+    path, home = beside(table), config()
+    if path.exists() or os.access(path.parent, os.W_OK) or home is None:
+        return path
+    return home / "attempts" / (hashlib.sha256(str(path).encode()).hexdigest()[:32] + ".jsonl")
+
+
+def _lines(path: Path | None) -> Sequence[Mapping[str, Any]]:
+    """The lines that can be read, in order; none where there is no file. A line cut short by a crash is left out."""
+    try:
+        texts = path.read_text(encoding="utf-8").splitlines() if path is not None else []
+    except (OSError, UnicodeDecodeError):
+        return ()
+    found = []
+    for text in texts:
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and isinstance(line.get("run"), str) and (line.get("entry") != "begin" or isinstance(line.get("seed"), int)):
+            found.append(line)
+    return found
+
+
+def _append(path: Path | None, line: Mapping[str, Any]) -> bool:
+    """One line at the end of the file, in one write; False where it cannot be written."""
+    if path is None:
+        return False
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(handle, (json.dumps(line, ensure_ascii=False) + "\n").encode())
+        finally:
+            os.close(handle)
+    except OSError:
+        return False
+    return True
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
