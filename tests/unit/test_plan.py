@@ -160,7 +160,7 @@ def test_more_budget_foretells_less_error_and_more_risk() -> None:
 
 def _told(epsilon: float, pairs: float, floor: float) -> Forecast:
     at = Range(pairs, pairs, pairs)
-    return Forecast(epsilon, at, at, floor, {}, {}, (), 0.0, 0.5, 1, 1, (), 0.0, 0.0)
+    return Forecast(epsilon, at, at, floor, 0.4, {}, {}, (), 0.0, 0.5, 1, 1, (), 0.0, 0.0)
 
 
 def test_the_recommended_epsilon() -> None:
