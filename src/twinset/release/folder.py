@@ -17,7 +17,7 @@ from twinset.io.place import new_folder
 from twinset.io.write import write_table
 from twinset.release.gate import OUTPUT, Verdict
 from twinset.release.page_file import page_dict
-from twinset.release.texts import ANALYSIS, ANALYSIS_MODEL, CLAIM, CUSTODIAN_README, NO_CLAIM, README, STAYS, UNLISTED
+from twinset.release.texts import ACCEPTED, ANALYSIS, ANALYSIS_MODEL, CLAIM, CUSTODIAN_README, NO_CLAIM, README, STAYS, TRIED, UNLISTED
 from twinset.report.page import Page, render, render_compare
 
 
@@ -200,7 +200,11 @@ def recipient_readme(made: Made, names: Sequence[str]) -> str:
     """The README that travels with a release: what it is, what it is for, what it does not promise."""
     page = made.page
     proof = page.certificate
-    claim = NO_CLAIM if proof is None else CLAIM.format(unit="patient" if proof["unit"] == "row" else f"patient (`{proof['unit']}`)", **_told(proof))
+    claim = (
+        NO_CLAIM.format(**_judged(page))
+        if proof is None
+        else CLAIM.format(unit="patient" if proof["unit"] == "row" else f"patient (`{proof['unit']}`)", **_told(proof))
+    )
     return README.format(
         title=page.title,
         proof="* `certificate.json`: what privacy is promised, what it cost, and what is not covered\n" if proof else "",
@@ -213,6 +217,12 @@ def recipient_readme(made: Made, names: Sequence[str]) -> str:
         analysis=ANALYSIS_MODEL if made.model is not None else ANALYSIS.format(copies=len(made.copies)),
         model=f"* `model.json`: the fitted model ({len(json.dumps(made.model)) / 1000:,.0f} kB), for `twinset.combine`\n" if made.model is not None else "",
     )
+
+
+def _judged(page: Page) -> dict[str, str]:
+    """What a recipient should know of how it was judged: why it was released unsettled, and how often it was tried."""
+    tried = TRIED.format(**asdict(page.attempts)) if page.attempts and page.attempts.number > 1 else ""
+    return {"accepted": ACCEPTED.format(reason=page.accepted) if page.accepted else "", "tried": tried}
 
 
 def _unlisted(shares: Mapping[str, float]) -> str:

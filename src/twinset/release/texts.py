@@ -4,13 +4,16 @@ from __future__ import annotations
 
 NO_CLAIM = (
     "No differential privacy is claimed: the generator saw the rows. Recognising a patient was attempted before release, "
-    "and the policy's checks ended as in `verdict.json`; that is evidence, not a guarantee."
+    "and the policy's checks ended as in `verdict.json`; that is evidence, not a guarantee.{accepted}{tried}"
 )
 CLAIM = (
     "The generator saw the rows only through noisy measurements. Differential privacy is promised to each {unit}: epsilon = {epsilon:g}, "
     "delta = {delta:g}, {relation}. {says} `certificate.json` lists every measurement, and what the promise does not cover. "
     "All copies come from one model: they share its noise, and more of them do not average it away."
 )
+
+ACCEPTED = " **Not every check was settled**: with so few patients some could neither show nor rule out a leak. The custodian released it all the same, for this reason: {reason}."
+TRIED = " It was attempt {number} on this table: {refused} before it refused, {released} released, {unfinished} without an end."
 
 STAYS = "What the tests on the patients' rows say is in custodian/report.html: it stays with the custodian."
 UNLISTED = (
