@@ -65,6 +65,7 @@ epsilon = 1
 unit = {unit}   # whom the promise is made to: the patient column, or "row"
 relation = "add-remove"   # or "replace", where the number of patients is public
 budget = 5   # the epsilon of all releases and answers of this table together, for ever: decide it now, the first run fixes it
+# about = 1000   # about how many patients, a figure that all may know (a protocol, a publication): a run that is foretold to be of no use then stops before it spends
 """
 ROWS_OF_NOBODY = """# unit = "row" promises to each row: to a patient only if nobody has two rows. If some column names the patient, write it here and under [data], with per_patient.
 """

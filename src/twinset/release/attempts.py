@@ -31,9 +31,9 @@ class Attempt:
     seed: int
 
     def told(self) -> Attempts:
-        """The runs so far, this one included."""
+        """The runs so far that ended in a verdict or should have, this one included."""
         ends = {line["run"]: line["outcome"] for line in self.before if line.get("entry") == "end"}
-        begun = [line for line in self.before if line.get("entry") == "begin"]
+        begun = [line for line in self.before if line.get("entry") == "begin" and line.get("command") in JUDGED]
         outcomes = [ends.get(line["run"], "") for line in begun]
         refused, released = (sum(o == what for o in outcomes) for what in ("refused", "released"))
         seeds = tuple(dict.fromkeys([*(int(line["seed"]) for line in begun), self.seed]))
@@ -44,14 +44,22 @@ class Attempt:
         _append(self.path, {"entry": "end", "run": self.mark, "at": _now(), "outcome": "released" if released else "refused"})
 
 
+def looked(table: Path, *, command: str, generator: str, seed: int, study: str) -> None:
+    """A line for a look at ``table`` that ends in no verdict (a sweep)."""
+    _append(_place(table), _begun(secrets.token_hex(8), study, {"command": command, "generator": generator, "seed": seed, "n": 0}))
+
+
 def begin(table: Path, *, command: str, generator: str, seed: int, n: int, study: str) -> Attempt:
     """A line for a run that is about to look at ``table``; ``study``: its text, of which the hash is kept; ``n``: rows asked for, 0 = as many as train."""
     path = _place(table)
     before = tuple(_lines(path))
     mark = secrets.token_hex(8)
-    told = {"entry": "begin", "run": mark, "at": _now(), "command": command, "generator": generator, "seed": seed, "n": n}
-    written = _append(path, told | {"study": hashlib.sha256(study.encode()).hexdigest(), "format": FORMAT})
+    written = _append(path, _begun(mark, study, {"command": command, "generator": generator, "seed": seed, "n": n}))
     return Attempt(path if written else None, mark, before, seed)
+
+
+def _begun(mark: str, study: str, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"entry": "begin", "run": mark, "at": _now(), **asked, "study": hashlib.sha256(study.encode()).hexdigest(), "format": FORMAT}
 
 
 def beside(table: Path) -> Path:

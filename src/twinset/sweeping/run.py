@@ -19,6 +19,7 @@ from twinset.dp.accountant import epsilon as epsilon_of
 from twinset.errors import BadInput
 from twinset.facts import study_text
 from twinset.io.place import new_file
+from twinset.release.attempts import looked
 from twinset.report.frontier import Advice, Bill, Frontier, Spot
 from twinset.report.page import render_frontier
 from twinset.study import Study
@@ -83,6 +84,8 @@ def sweep(  # noqa: PLR0913
     say = progress or _silent
     say("reading the table")
     stuff = prepare(study)
+    if study.table.is_file():
+        looked(study.table, command="sweep", generator=", ".join(grid.generators), seed=study.seed, study=study_text(study))
     jobs = _jobs(stuff, grid)
     place = Place(out)
     wanted = settings(study, grid, f"{measure.__module__}.{measure.__qualname__}" if measure is not None else "")
