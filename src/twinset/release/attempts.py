@@ -19,6 +19,7 @@ from twinset.dp.register_file import folder as config
 from twinset.report.material import Attempts
 
 FORMAT = "twinset attempts 1"
+JUDGED = ("release", "compare")  # commands whose runs end in a verdict
 
 
 @dataclass(frozen=True)
