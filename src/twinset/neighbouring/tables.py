@@ -106,7 +106,8 @@ class Case:
         sections: dict[str, Mapping[str, Any]] = {
             "data": data,
             "privacy": privacy,
-            "policy": {"checks": []}, "policy.output": {"foretold": 1},
+            "policy": {"checks": []},
+            "policy.output": {"foretold": 1},
             **(self.sections or {}),
         }
         columns = {f"columns.{key(f.name)}": f.declared for f in self.fields}
