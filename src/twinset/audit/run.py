@@ -27,7 +27,7 @@ TITLES = {
     "predict": "prediction of unseen patients",
     "propensity": "telling synthetic patients apart",
 }
-LINEAR = ("copies",)  # privacy metrics that compare rows by key: all of them, in tables of any size
+LINEAR = ("copies", "verbatim")  # privacy metrics that compare rows by key: all of them, in tables of any size
 
 CRASHES = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError),
