@@ -135,7 +135,8 @@ def test_worse_as_more_is_copied(name: str) -> None:
     assert keys
     for key in keys:
         values = [(1 if runs[0][key].better == "lower" else -1) * r[key].value for r in runs]
-        assert values[0] < values[1] < values[2], (key, values)
+        assert values[0] < values[1], (key, values)
+        assert values[1] < values[2] or values[1] == 1.0, (key, values)  # once all of the most exposed are train patients there is no more
 
 
 @pytest.mark.parametrize("name", LEAKS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,6 +12,7 @@ from twinset.audit.endpoints.agreement import Agreement
 from twinset.audit.endpoints.agreement import measure as agreement
 from twinset.audit.fidelity import FIDELITY
 from twinset.audit.privacy import PRIVACY
+from twinset.audit.privacy.control import IMPOSSIBLE, impossible
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import AuditResult, Metric, Trial
 from twinset.core.finding import Finding, not_measured
@@ -26,7 +27,7 @@ TITLES = {
     "predict": "prediction of unseen patients",
     "propensity": "telling synthetic patients apart",
 }
-
+LINEAR = ("copies", "verbatim")  # privacy metrics that compare rows by key: all of them, in tables of any size
 
 CRASHES = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError),
@@ -43,10 +44,11 @@ class Step:
     measure: Callable[[], Agreement]
 
 
-def run(trial: Trial, *, seed: int, progress: Progress | None = None, advice: bool = False) -> AuditResult:
-    """Everything that can be measured on a trial, and why the rest cannot: rules, fidelity, endpoints, privacy, attacks.
+def run(trial: Trial, *, seed: int, progress: Progress | None = None, advice: bool = False, only: Sequence[str] = ()) -> AuditResult:
+    """Everything that can be measured on a trial, and why the rest cannot: the hold-out itself, rules, fidelity, endpoints, privacy, attacks.
 
     The same seed gives the same findings: each step has a random stream of its own name. ``progress`` is called with a plain label before each step.
+    ``only``: beginnings of the names of the steps to take (``("privacy", "membership")`` for all copies in one table); all by default.
     ``advice``: nothing may depend on this audit, not even by an exception: a test that fails on these rows is a finding that was not measured.
     Raises (unless ``advice``) SchemaMismatch where the synthetic (or hold-out) table lacks a column or holds another kind of value in it, BadInput where a table is empty.
     """
@@ -57,8 +59,10 @@ def run(trial: Trial, *, seed: int, progress: Progress | None = None, advice: bo
         if not advice:
             raise
         return AuditResult((_failed("audit", "the whole audit", problem),))
-    made = []
+    made: list[Agreement] = []
     for step in _steps(trial, seed):
+        if only and not step.name.startswith(tuple(only)):
+            continue
         say(step.label)
         try:
             made.append(step.measure())
@@ -66,7 +70,10 @@ def run(trial: Trial, *, seed: int, progress: Progress | None = None, advice: bo
             if not advice:
                 raise
             made.append(Agreement((_failed(step.name, step.label, problem),)))
-    return AuditResult(tuple(f for a in made for f in a.findings), tuple(c for a in made for c in a.comparisons), tuple(c for a in made for c in a.curves))
+    findings = tuple(f for a in made for f in a.findings)
+    if not only or IMPOSSIBLE.startswith(tuple(only)):
+        findings += (impossible(findings),)
+    return AuditResult(findings, tuple(c for a in made for c in a.comparisons), tuple(c for a in made for c in a.curves))
 
 
 def _failed(name: str, label: str, problem: BaseException) -> Finding:
@@ -75,8 +82,10 @@ def _failed(name: str, label: str, problem: BaseException) -> Finding:
     return not_measured(name, why, label=label)
 
 
-def _steps(trial: Trial, seed: int) -> Iterator[Step]:
-    """The parts in their fixed order."""
+def _steps(whole: Trial, seed: int) -> Iterator[Step]:
+    """The parts in their fixed order. What is linear in rows sees the ``whole`` trial, the rest what ``_bounded`` leaves of it."""
+    trial = _bounded(whole)
+    yield Step("the hold-out", "control", partial(_control, trial, whole, stream(seed, "control")))
     if trial.rules:
         yield Step("rules", "rules.broken", partial(_rules, trial))
     for name in FIDELITY:
@@ -84,8 +93,24 @@ def _steps(trial: Trial, seed: int) -> Iterator[Step]:
     for endpoint in trial.endpoints:
         yield Step(f"endpoint {endpoint.name}", f"endpoint.{endpoint.name}", partial(agreement, endpoint, trial, stream(seed, "endpoint", endpoint.name)))
     for name in PRIVACY:
-        yield Step(f"privacy: {name.replace('_', ' ')}", f"privacy.{name}", partial(_metric, PRIVACY[name], trial, stream(seed, "privacy", name)))
+        yield Step(
+            f"privacy: {name.replace('_', ' ')}",
+            f"privacy.{name}",
+            partial(_metric, PRIVACY[name], whole if name in LINEAR else trial, stream(seed, "privacy", name)),
+        )
     yield Step("attacks", "membership", partial(_attacks, trial, stream(seed, "arena")))
+
+
+def _bounded(whole: Trial) -> Trial:
+    """The patients that steps of more than linear cost see."""
+    return whole
+
+
+def _control(trial: Trial, whole: Trial, rng: Rng) -> Agreement:
+    from twinset.audit.privacy.control import overlap
+    from twinset.audit.privacy.strangers import population
+
+    return Agreement((overlap(trial, whole, rng), population(trial, rng)))
 
 
 def _rules(trial: Trial) -> Agreement:

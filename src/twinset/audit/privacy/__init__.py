@@ -9,6 +9,8 @@ PRIVACY = Registry(
     "privacy-metric",
     {
         "copies": "twinset.audit.privacy.copies:Copies",
+        "verbatim": "twinset.audit.privacy.verbatim:Verbatim",
+        "tail": "twinset.audit.privacy.tail:Tail",
         "replay": "twinset.audit.privacy.replay:Replay",
         "nearer": "twinset.audit.privacy.nearer:Nearer",
         "hidden_rate": "twinset.audit.privacy.hidden_rate:HiddenRate",

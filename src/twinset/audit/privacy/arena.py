@@ -1,8 +1,8 @@
 """Where attacks are staged. The arena alone knows who was in.
 
-Members are train patients, others are hold-out patients. The hold-out is cut in two by patient: one half is the attacker's sample of the
-population, the other half stands among the targets; then the halves change places and both passes count. Targets reach the
-attacker in random order. A release made without looking at the train patients gives every attack an AUC of 0.5, whatever the
+Members are train patients, others are hold-out patients. The hold-out is cut in six by patient: five parts are the attacker's sample of the
+population, the sixth stands among the targets; each part has its turn, and all passes count: a large sample for the attacker, and no lottery of
+halves. Targets reach the attacker in random order. A release made without looking at the train patients gives every attack an AUC of 0.5, whatever the
 sizes of train, hold-out and release, because members and others are then exchangeable and treated alike.
 
 An average hides exposed patients: every attack is also scored on the 5 % and the 1 % most isolated patients, members and others picked from one
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twinset.audit import interval
+from twinset.audit.exact import ranks
 from twinset.audit.privacy import ATTACKS
 from twinset.audit.privacy.neighbours import nearest, points, stacked
 from twinset.audit.privacy.patients import Patients, patients
@@ -26,6 +27,7 @@ from twinset.core.finding import Finding, not_measured
 from twinset.core.seeds import Rng, stream
 
 STRATA: tuple[tuple[str, float], ...] = (("all patients", 1.0), ("isolated 5 %", 0.05), ("isolated 1 %", 0.01))
+FOLDS = 6
 FALSE_ALARMS = 0.01
 FEWEST_FOR_FALSE_ALARMS = 500
 FEWEST_HELD_OUT = 10
@@ -48,11 +50,30 @@ class Side:
 
 @dataclass(frozen=True, repr=False)
 class Pass:
-    """Scores by patient in one pass: of all member targets, and of those others (``present``, bool) who were not population."""
+    """Scores by patient in one pass, above the median member: of all member targets, and of those others (``present``, bool) who were not population."""
 
     members: FloatArray
     others: FloatArray
     present: BoolArray
+
+
+@dataclass(frozen=True, repr=False)
+class Fight:
+    """All passes of one attack. ``turn`` int64: the one pass of each member that counts where every patient may have but one score, as others have."""
+
+    members: Side
+    others: Side
+    passes: tuple[Pass, ...]
+    turn: IntArray
+    population: int
+
+    def once(self, i: int) -> tuple[FloatArray, FloatArray]:
+        """One score a patient, members' and others', in stratum i: exchangeable if the release was made without looking."""
+        members, others = np.empty(len(self.turn)), np.empty(len(self.passes[0].present))
+        for number, one in enumerate(self.passes):
+            members[self.turn == number] = one.members[self.turn == number]
+            others[one.present] = one.others
+        return members[self.members.strata[i]], others[self.others.strata[i]]
 
 
 def measure(trial: Trial, rng: Rng) -> Sequence[Finding]:
@@ -72,17 +93,19 @@ def stage(trial: Trial, attacks: Mapping[str, Attack], rng: Rng) -> tuple[Findin
     if held.n < FEWEST_HELD_OUT or train.n < FEWEST_HELD_OUT:
         return _nothing(attacks, f"fewer than {FEWEST_HELD_OUT} patients were trained on or held out")
     members, others = _targets(train, held, stream(seed, "targets"))
-    first = np.zeros(held.n, dtype=np.bool_)
-    first[stream(seed, "halves").permutation(held.n)[: held.n // 2]] = True
+    part = stream(seed, "parts").permutation(held.n) % FOLDS
+    turn = stream(seed, "turns").permutation(len(members.who)) % FOLDS
     findings: list[Finding] = []
     for name, attack in attacks.items():
         passes: list[Pass] = []
-        for among in (first, ~first):
+        for among in (part == i for i in range(FOLDS)):
             view = View(trial.synthetic, held.take(np.flatnonzero(~among)).rows)
             present = among[others.who]
             sides = (train.take(members.who), held.take(others.who[present]))
-            passes.append(Pass(*_fight(attack, view, sides, stream(seed, name, len(passes))), present))
-        findings += _findings(name, members, others, passes, len(attacks) * len(STRATA))
+            ours, theirs = _fight(attack, view, sides, stream(seed, name, len(passes)))
+            passes.append(Pass(ours - np.median(ours), theirs - np.median(ours), present))
+        fight = Fight(members, others, tuple(passes), turn, held.n - held.n // FOLDS)
+        findings += [*(_auc(name, i, fight) for i in range(len(STRATA))), _named(name, fight)]
     return tuple(findings)
 
 
@@ -123,21 +146,17 @@ def _fight(attack: Attack, view: View, sides: tuple[Patients, Patients], rng: Rn
     return sides[0].mean(scores[:cut]), sides[1].mean(scores[cut:])
 
 
-def _findings(name: str, members: Side, others: Side, passes: Sequence[Pass], looks: int) -> list[Finding]:
-    found = [_auc(name, i, members, others, passes, looks) for i in range(len(STRATA))]
-    return [*found, _named(name, members, others, passes)]
-
-
-def _auc(name: str, i: int, members: Side, others: Side, passes: Sequence[Pass], looks: int) -> Finding:
-    """The AUC in one stratum: placements pooled over both passes."""
+def _auc(name: str, i: int, fight: Fight) -> Finding:
+    """The AUC in one stratum: placements pooled over all passes."""
     where = STRATA[i][0]
     title = f"{name.capitalize()} attack, {where}"
-    upper, lower, weight = np.zeros(int(members.strata[i].sum())), [], 0
-    for one in passes:
-        theirs = one.others[others.strata[i][one.present]]
-        if len(theirs) and len(upper):
-            up, down = interval.placements(one.members[members.strata[i]], theirs)
-            upper, weight = upper + up * len(theirs), weight + len(theirs)
+    mine, theirs = fight.members.strata[i], fight.others.strata[i]
+    upper, lower, weight = np.zeros(int(mine.sum())), [], 0
+    for one in fight.passes:
+        present = one.others[theirs[one.present]]
+        if len(present) and len(upper):
+            up, down = interval.placements(one.members[mine], present)
+            upper, weight = upper + up * len(present), weight + len(present)
             lower.append(down)
     if min(weight, len(upper)) < FEWEST_IN_STRATUM:
         return not_measured(f"membership.{name}", _few(where), where=where, label=title)
@@ -145,7 +164,7 @@ def _auc(name: str, i: int, members: Side, others: Side, passes: Sequence[Pass],
     value = float(upper.mean())
     inflate = MUTUAL if i == 0 else 1.0  # the isolated are nobody's neighbours
     ends = interval.placed(upper, below, inflate=inflate)
-    adjusted = interval.placed(upper, below, level=1 - 0.05 / looks, inflate=inflate)
+    tails = ranks(*fight.once(i), inflate=inflate)
     return Finding(
         f"membership.{name}",
         value,
@@ -153,10 +172,17 @@ def _auc(name: str, i: int, members: Side, others: Side, passes: Sequence[Pass],
         ends.high,
         len(upper) + weight,
         "lower",
-        {"chance": 0.5, "members": float(len(upper)), "others": float(weight), "looks": float(looks), "low_adjusted": adjusted.low},
+        {
+            "chance": 0.5,
+            "members": float(len(upper)),
+            "others": float(weight),
+            "population": float(fight.population),
+            "p": tails.above,
+            "p_below": tails.below,
+        },
         where,
         _says(name, where, value, ends, (len(upper), weight)),
-        f"Other attacks, and what happens to one patient. It is one of {looks} looks: judge the largest by `low_adjusted`.",
+        f"Other attacks, an attacker who knows more than these {fight.population:,} people of the population, and what happens to one patient.",
         label=title,
     )
 
@@ -168,32 +194,27 @@ def _says(name: str, where: str, value: float, ends: interval.Interval, n: tuple
     return said
 
 
-def _named(name: str, members: Side, others: Side, passes: Sequence[Pass]) -> Finding:
+def _named(name: str, fight: Fight) -> Finding:
     """The share of members that score above all but 1 % of others: what an attacker gets who only accuses when sure.
 
-    The threshold is the (floor(0.01 n) + 1)-th largest score of the others of a pass, and only a higher score is an accusation: its expected
+    The threshold is the (floor(0.01 n) + 1)-th largest score of the others, and only a higher score is an accusation: its expected
     rate of false alarms is the ``chance`` beside. The interval adds the uncertainty of that threshold (Newcombe).
     """
     title, full = f"{name.capitalize()} attack, named at 1 % false alarms", f"membership.{name}.tpr"
-    n_others = int(others.strata[0].sum())
-    if n_others < FEWEST_FOR_FALSE_ALARMS:
-        why = f"a rate of false alarms of 1 % needs {FEWEST_FOR_FALSE_ALARMS} hold-out patients, there are {n_others:,}"
+    theirs = np.sort(fight.once(0)[1])
+    if len(theirs) < FEWEST_FOR_FALSE_ALARMS:
+        why = f"a rate of false alarms of 1 % needs {FEWEST_FOR_FALSE_ALARMS} hold-out patients, there are {len(theirs):,}"
         return not_measured(full, why, where=STRATA[0][0], label=title)
-    hits, alarms = 0.0, 0
-    for one in passes:
-        theirs = np.sort(one.others[others.strata[0][one.present]])
-        place = int(FALSE_ALARMS * len(theirs)) + 1
-        hits += float((one.members[members.strata[0]] > theirs[-place]).mean()) / len(passes)
-        alarms += place
-    n = int(members.strata[0].sum())
-    chance = alarms / (n_others + len(passes))
-    spread = interval.difference(hits * n, n, chance * n_others, n_others)
+    alarms = int(FALSE_ALARMS * len(theirs)) + 1
+    hits = float(np.mean([(one.members[fight.members.strata[0]] > theirs[-alarms]).mean() for one in fight.passes]))
+    n, chance = int(fight.members.strata[0].sum()), alarms / (len(theirs) + 1)
+    spread = interval.difference(hits * n, n, chance * len(theirs), len(theirs))
     return Finding(
         full,
         hits,
         max(0.0, spread.low + chance),
         min(1.0, spread.high + chance),
-        n + n_others,
+        n + len(theirs),
         "lower",
         {"chance": chance},
         STRATA[0][0],

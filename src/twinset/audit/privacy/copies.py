@@ -9,9 +9,11 @@ import numpy as np
 import polars as pl
 
 from twinset.audit import interval
+from twinset.audit.exact import drawn
 from twinset.audit.privacy.neighbours import together
 from twinset.audit.privacy.patients import Patients, patients
 from twinset.coding.columns import Coded, Numbers
+from twinset.core.cohort import Cohort
 from twinset.core.contracts import BoolArray, IntArray, Trial
 from twinset.core.finding import Finding, not_measured
 from twinset.core.seeds import Rng
@@ -28,7 +30,8 @@ class Copies:
     Equal rows are no disclosure by themselves: in tables with few columns strangers share a row. Hold-out patients were not used, so their
     share is what chance gives. Both are shares of *patients*, so the sizes of train and hold-out need not be equal
     for a fair comparison; a share of release rows would need that (beside, ``release_rows``: the plain share of release rows equal to a train row).
-    A patient with several rows is found if any of them is. Interval: Newcombe's for a difference of two shares.
+    A patient with several rows is found if any of them is. Interval: Newcombe's for a difference of two shares; ``p`` beside: exact, of so many of the found
+    being train patients by lot. Rows are compared by key: tables of any size are compared whole.
     Do not use it to call a release safe: no copies proves little.
     """
 
@@ -38,15 +41,18 @@ class Copies:
         train, held = patients(trial.train), patients(trial.holdout)
         if not (train.n and held.n and len(trial.synthetic)):
             return [not_measured(NAME, "one of train, hold-out and release is empty", label=LABEL)]
-        ours, theirs, release = _keys(train, held, trial)
+        ours, theirs, release = row_keys((train.rows, held.rows, trial.synthetic))
         found, found_held = _found(train, ours, release), _found(held, theirs, release)
         k, k_held = int(found.sum()), int(found_held.sum())
         low, high = interval.difference(k, train.n, k_held, held.n)
+        tails = drawn(k, k + k_held, train.n, train.n + held.n)
         beside = {
             "floor": 0.0,
             "train": k / train.n,
             "holdout": k_held / held.n,
             "release_rows": float(np.isin(release, ours).mean()),
+            "p": tails.above,
+            "p_below": tails.below,
         }
         says = (
             f"{k:,} of {train.n:,} train patients ({k / train.n:.2%}) are in the release word for word; "
@@ -55,14 +61,12 @@ class Copies:
         return [Finding(NAME, k / train.n - k_held / held.n, low, high, train.n + held.n, "lower", beside, "", says, SILENT, label=LABEL)]
 
 
-def _keys(train: Patients, held: Patients, trial: Trial) -> tuple[IntArray, IntArray, IntArray]:
-    """One 64-bit key per row of train, hold-out and release; equal rows have equal keys (others by accident once in 10^9 tables)."""
-    cohorts = (train.rows, held.rows, trial.synthetic)
+def row_keys(cohorts: Sequence[Cohort]) -> tuple[IntArray, ...]:
+    """One 64-bit key per row of each cohort, uint64; equal rows have equal keys (others by accident once in 10^9 tables). Linear in rows."""
     columns = [pl.Series(str(j), array) for j, coded in enumerate(together(cohorts)) for array in _cells(coded)]
-    frame = pl.DataFrame([s.alias(str(i)) for i, s in enumerate(columns)])
-    keys = frame.hash_rows().to_numpy()
-    one, two = len(train.rows), len(train.rows) + len(held.rows)
-    return keys[:one], keys[one:two], keys[two:]
+    keys = pl.DataFrame([s.alias(str(i)) for i, s in enumerate(columns)]).hash_rows().to_numpy()
+    ends = np.cumsum([len(c) for c in cohorts])
+    return tuple(keys[end - len(c) : end] for c, end in zip(cohorts, ends, strict=True))
 
 
 def _cells(coded: Coded) -> tuple[np.ndarray, ...]:

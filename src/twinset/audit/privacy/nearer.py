@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from twinset.audit import interval
+from twinset.audit.exact import normal_tail
 from twinset.audit.privacy.neighbours import Points, nearest, points
 from twinset.audit.privacy.patients import Patients, patients
 from twinset.core.contracts import IntArray, Trial
@@ -51,7 +53,8 @@ class Nearer:
         value, n = float(np.mean(shares)), float(np.mean(effective))
         low, high = interval.wilson(value * n, n)
         says = f"{value:.1%} of {len(asked):,} synthetic rows are nearer to one of {size:,} train patients than to one of {size:,} hold-out patients; fair is 50 %."
-        beside = {"chance": 0.5, "effective_n": n}
+        z = (value - 0.5) * 2 * math.sqrt(n)
+        beside = {"chance": 0.5, "effective_n": n, "p": normal_tail(z), "p_below": normal_tail(-z)}
         return [Finding(NAME, value, low, high, len(asked), "lower", beside, "", says, SILENT, label=LABEL)]
 
 

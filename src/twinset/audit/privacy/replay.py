@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from twinset.audit import interval
+from twinset.audit.exact import ranks
 from twinset.audit.privacy.neighbours import together
 from twinset.audit.privacy.patients import Patients, patients
 from twinset.coding.columns import Coded, Numbers
@@ -101,14 +102,17 @@ class Asked:
         members, others = (rare > 0) & is_member, (rare > 0) & ~is_member
         if min(members.sum(), others.sum()) < FEWEST:
             return not_measured(name, f"fewer than {FEWEST} patients of a side have {what} that nobody else has", label=LABELS[name])
-        value, (low, high) = interval.auc(found[members] / rare[members], found[others] / rare[others])
+        shown, unshown = found[members] / rare[members], found[others] / rare[others]
+        value, (low, high) = interval.auc(shown, unshown)
+        tails = ranks(shown, unshown)
         shares = {"train": float(found[members].sum() / rare[members].sum()), "holdout": float(found[others].sum() / rare[others].sum())}
         says = (
             f"Of the {what} that only one patient has, the release repeats {shares['train']:.1%} for train and {shares['holdout']:.1%} for hold-out patients "
             f"({members.sum():,} and {others.sum():,} patients have any)."
         )
+        beside = {"chance": 0.5, "p": tails.above, "p_below": tails.below, **shares}
         silent = "Whether the rest of the repeated row fits the patient; what two or more patients share."
-        return Finding(name, value, low, high, int(members.sum() + others.sum()), "lower", {"chance": 0.5, **shares}, "", says, silent, label=LABELS[name])
+        return Finding(name, value, low, high, int(members.sum() + others.sum()), "lower", beside, "", says, silent, label=LABELS[name])
 
 
 def _keys(coded: Coded) -> tuple[IntArray, int]:
