@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import polars as pl
+
 from twinset.audit.privacy.split import split
 from twinset.audit.run import run
 from twinset.coding.history import bound
@@ -40,6 +42,7 @@ from twinset.study import Study
 from twinset.table import read_cohort
 
 Progress = Callable[[str], None]
+TOGETHER = ("privacy", "membership", "control.impossible")  # what is asked of all copies in one table as well
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,6 +92,9 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
     trial = Trial(by_patient(train), copies[0].cohort, by_patient(holdout), endpoints=endpoints, rules=rules, notes=imposed(generator, train.schema))
     trials = [replace(trial, synthetic=c.cohort, link=c.link) for c in copies]
     results = [run(t, seed=study.audit.seed, progress=say, advice=verdict is not None) for t in trials]
+    if len(copies) > 1:
+        whole = Cohort(pl.concat([c.cohort.frame for c in copies]), copies[0].cohort.schema)
+        results.append(run(replace(trial, synthetic=whole), seed=study.audit.seed, progress=say, advice=verdict is not None, only=TOGETHER))
     say("judging")
     tested = judge([f for r in results for f in r.findings], [f for found in output_rules for f in found], study.policy)
     facts = Facts(

@@ -29,7 +29,7 @@ class Made:
     page: Page
     verdict: Verdict
     copies: tuple[Cohort, ...]
-    results: tuple[AuditResult, ...]  # one per copy
+    results: tuple[AuditResult, ...]  # one per copy; of several, one more: the attacks on all of them together
     public_study: str  # without private bounds
     format: str = "csv"
     label: str = "synthetic_id"
@@ -76,7 +76,8 @@ def write(made: Made, folder: Path, *, overwrite: bool = False) -> Path:
 def write_custodian(made: Made, folder: Path) -> None:
     """Full report, findings, verdict, ledger, study: they were computed on real rows and must stay."""
     folder.mkdir(parents=True)
-    findings = [f.to_dict() | ({"copy": i} if len(made.results) > 1 else {}) for i, r in enumerate(made.results, start=1) for f in r.findings]
+    marks: list[dict[str, Any]] = [{"copy": i} for i in range(1, len(made.copies) + 1)] if len(made.copies) > 1 else [{}]
+    findings = [f.to_dict() | mark for mark, r in zip([*marks, {"copy": "all"}], made.results, strict=False) for f in r.findings]
     _json(folder / "findings.json", findings)
     _json(folder / "verdict.json", made.verdict.to_dict() | ({"advice": made.tested.to_dict()} if made.tested else {}))
     _json(folder / "ledger.json", made.page.ledger)
