@@ -51,6 +51,13 @@ class Reading:
 def declared_reading(study: Study) -> Declared:
     """How the study says that its table is written. Raises StudyInvalid with every key that a private run needs and the study lacks."""
     data, needed = study.data, []
+    chosen = [k for k, plain in (("where", ""), ("widen", ""), ("keep", "random")) if getattr(data, k) != plain]
+    if chosen:
+        raise StudyInvalid(
+            f"a private run does not choose or widen rows: {', '.join(f'data.{k}' for k in chosen)}",
+            where="data",
+            hint="make the table that is meant first, with one row a patient or a bound by per_patient, and take these keys out",
+        )
     said = data.model_fields_set
     if study.table.suffix.lower() in DELIMITED:
         needed = [k for k in ("separator", "decimal", "encoding") if getattr(data, k) is None]

@@ -186,7 +186,7 @@ def _table(study: Study, terms: Privacy | None) -> tuple[Table | None, Cohort, R
 def _halves(study: Study, cohort: Cohort, terms: Privacy | None) -> tuple[Cohort, Cohort]:
     if terms:
         return halves(study, cohort, terms)
-    bounded = bound(cohort, study.data.per_patient, stream(study.holdout.seed, "rows per patient"))
+    bounded = bound(cohort, study.data.per_patient, stream(study.holdout.seed, "rows per patient"), keep=study.data.keep)
     return split(bounded, fraction=study.holdout.fraction, seed=study.holdout.seed)
 
 

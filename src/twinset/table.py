@@ -9,11 +9,12 @@ from twinset.core.schema import Schema
 from twinset.door import read
 from twinset.errors import SchemaMismatch, TableUnreadable, collect
 from twinset.io.read import read_table
+from twinset.rows import only, wide
 from twinset.study import Study, check_table
 
 
 def read_cohort(study: Study) -> Cohort:
-    """The whole table of a study, checked against its schema; no bound on the rows of a patient yet. Under ``[privacy]``: read as declared."""
+    """The table of a study, its rows chosen and widened as ``[data]`` says, checked against its schema; no bound on the rows of a patient yet. Under ``[privacy]``: read as declared."""
     if study.privacy is not None:
         return read(study)[0]
     data = study.data
@@ -26,6 +27,7 @@ def read_cohort(study: Study) -> Cohort:
         table=data.table,
         missing=data.missing,
     )
+    frame = wide(only(frame, data.where), data.unit, data.widen)
     schema = study.schema_of_columns()
     check_table(frame.columns, schema)
     return conform(frame.select(schema.names), schema, where=study.data.path)

@@ -26,7 +26,7 @@ FLOORS = (
     ("report",),
     ("release",),
     ("study", "checks"),
-    ("door",),
+    ("door", "rows"),
     ("table",),
     ("private", "facts"),
     ("planning",),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from twinset.coding.identity import digests, mixed
@@ -11,8 +13,8 @@ from twinset.core.seeds import Rng
 KEPT = "twinset/kept"  # purpose of the hash that chooses among a patient's rows
 
 
-def bound(cohort: Cohort, most: int, rng: Rng) -> Cohort:
-    """At most ``most`` rows of each patient, chosen at random, in the order they had; 0 keeps all rows.
+def bound(cohort: Cohort, most: int, rng: Rng, *, keep: Literal["random", "first", "last"] = "random") -> Cohort:
+    """At most ``most`` rows of each patient, in the order they had; 0 keeps all rows. ``keep``: which of them, chosen at random or by their order.
 
     Generators that model rows learn a patient with many rows many times over; a bound is what keeps one patient's
     share of the model at one patient. It also changes what the table describes: patients, no longer rows. Say so.
@@ -20,7 +22,7 @@ def bound(cohort: Cohort, most: int, rng: Rng) -> Cohort:
     if not most or not cohort.schema.unit:
         return cohort
     units = cohort.units()
-    order = rng.permutation(len(units))
+    order = rng.permutation(len(units)) if keep == "random" else np.arange(len(units))[:: -1 if keep == "last" else 1]
     sorted_rows = order[np.argsort(units[order], kind="stable")]
     starts = np.r_[0, np.flatnonzero(np.diff(units[sorted_rows])) + 1]
     place = np.arange(len(units)) - np.repeat(starts, np.diff(np.r_[starts, len(units)]))

@@ -8,7 +8,8 @@ from twinset.core.cohort import Cohort
 from twinset.core.schema import Schema
 from twinset.draft import texts
 from twinset.draft.data import pair
-from twinset.io.roles import event_value, reference
+from twinset.io.roles import reference
+from twinset.io.survival import event_level
 from twinset.io.toml import comment
 
 
@@ -33,7 +34,7 @@ def endpoints(schema: Schema) -> str:
     if not time or not event:
         return texts.NO_ENDPOINTS
     lines = ["[[endpoints]]", pair("kind", "survival"), pair("name", f"time to {event[0].name}"), pair("time", time[0].name), pair("event", event[0].name)]
-    lines.append(pair("event_value", event_value(event[0])) + "   # check: the level that means the event was seen, not censored")
+    lines.append(pair("event_value", event_level(event[0], pl.Series([]))) + "   # check: the level that means the event was seen, not censored")
     if arms:
         lines += [pair("arm", arms[0].name), pair("reference", reference(arms[0])) + "   # check: the arm the others are compared with"]
     said = texts.ENDPOINTS

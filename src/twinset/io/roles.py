@@ -9,21 +9,34 @@ from dataclasses import replace
 import polars as pl
 
 from twinset.core.schema import Column, Level, Role
-from twinset.io.words import vocabulary, words
+from twinset.io.survival import event_stem, survival_pairs
+from twinset.io.words import plain, vocabulary, words
 
-ARMS = ("arms", "arm", "trt", "treat", "treatment", "tx", "rx", "trt01p", "trtp", "actarm", "allocation", "randomised", "randomized", "group")
-TIMES = ("days", "futime", "d time", "time", "os time", "survival time", "time to event", "tte", "fu time", "followup time", "follow up time", "survtime", "tstop", "os months", "aval", "duration")  # fmt: skip
-EVENTS = ("cens", "censor", "status", "event", "death", "death event", "dead", "died", "fustat", "os event", "os status", "vital status", "cnsr")
-EXACT_OUTCOMES = vocabulary("class target label result response outcome y")
-OUTCOMES = vocabulary("outcome readmitted improved survives survived survival mortality death died dead recurrence relapse biopsy")
+ARMS = (
+    "arms", "arm", "trt", "treat", "treatment", "tx", "rx", "trt01p", "trtp", "actarm", "allocation", "randomised", "randomized", "randomisation", "randomization",
+    "treatment arm", "study arm", "treatment group", "study group", "trt group", "trial arm", "planned treatment", "assigned treatment", "intervention",
+    "behandlung", "behandlungsarm", "behandlungsgruppe", "studienarm", "therapiearm", "therapie", "traitement", "bras", "bras de traitement", "tratamiento", "brazo", "rama",
+    "grupo de tratamiento", "brazo de tratamiento", "groupe de traitement", "group", "grp", "gruppe", "groupe", "grupo",
+)  # fmt: skip
+THERAPY = vocabulary("hormon hormone hormones hormonal chemo chemotherapy radiotherapy immunotherapy therapy horth hormontherapie chemotherapie")
+EXACT_OUTCOMES = vocabulary("class target label result response outcome y endpoint ergebnis resultat zielgrosse resultado reponse respuesta")
+OUTCOMES = vocabulary(
+    "outcome readmitted improved survives survived survival mortality death died dead recurrence relapse biopsy hospdead ergebnis resultado verstorben gestorben rezidiv deces "
+    "rechute recidive fallecido muerte recaida mortalidad mortalite mortalitat remission response cured healed"
+)
 PLACE = re.compile(
-    r"(study|treating|trial)?(hosp(ital)?|clinic|cent(er|re)|ctr|facility|ward|provider|practice|physician|doctor|surgeon|cntry|site|inst(itution)?|dataset|department|dept)"
+    r"(study|treating|trial)?(hosp(ital)?|clinic|klinik|krankenhaus|zentrum|studienzentrum|station|praxis|abteilung|arzt|hopital|centro|clinica|medico|cent(er|re)|ctr|facility|ward|provider|practice|physician|doctor|surgeon|cntry|site|inst(itution)?|dataset|department|dept)"
     r"(num|no|id|code|nbr|name|number|s)?"
 )
 SAFE_AGE = vocabulary(
-    "age ages xage agegr at diagnosis years yrs year group grp gr cat band decade months mo baseline bl entry enrolment enrollment admission patient aged range class"
+    "age ages xage agegr alter lebensalter edad of the time pre op preop operation surgery randomisation randomization inclusion transplant transplantation first visit dx at diagnosis years yrs year group grp gr cat band decade months mo baseline bl entry enrolment enrollment admission patient aged range class"
 )
+AGE = vocabulary("age ages xage agegr alter lebensalter edad")
+YEAR = re.compile(r"(year|yr|jahr|annee|ano)s?|\w{1,4}(yr|year)|(yr|year)\w{1,4}")
+BORN = (1880, 2100)
 QUASI = vocabulary(
+    "geschlecht sexe sexo genre genero ethnie raza plz postleitzahl wohnort ort ville ciudad land pays pais bundesland region nationalitat nationalite nacionalidad familienstand "
+    "beruf groesse grosse gewicht taille poids talla peso estatura altura geburtsdatum geburtsjahr gebdat naissance nacimiento profesion codigo schulbildung bildung "
     "sex gender male female race race1 race3 raceth ethnic ethnicity hispanic hisp black white asian zip zip3 postcode city town county state region country nationality native "
     "marital marstat married education educ edu edulevel educdec occupation job profession employment language religion height weight wtkg born birth yob born placesize socprof"
 )
@@ -33,7 +46,9 @@ SENSITIVE = vocabulary(
     "income salary payor payer insurance diag diagnosis icd icd9 icd10 dx genetic genotype brca sexual sex orientation partner partners"
 )
 CODES = vocabulary("id code nbr icd icd9 icd10 zip zipcode postcode")
-MOST_ARMS, MOST_OUTCOMES, MOST_CODES = 8, 25, 1000
+NO_OUTCOME = vocabulary("start stop date day week month visit time id no number")
+SIGNS = (((), True), (("death",), True))
+MOST_ARMS, MOST_OUTCOMES, FEW_OUTCOMES, MOST_CODES = 8, 25, 5, 1000
 
 
 def is_code(series: pl.Series) -> bool:
@@ -49,19 +64,17 @@ def is_place(name: str) -> bool:
 
 
 def with_roles(columns: Sequence[Column]) -> tuple[Column, ...]:
-    """The columns with a role each where one is plain. Identifiers keep theirs; at most one time, event and outcome.
+    """The columns with a role each where one is plain. Identifiers keep theirs; times and events come in pairs, of which there may be several; one outcome at most.
 
-    Time and event are proposed only together. Proposals only: a name can mislead.
+    Proposals only: a name can mislead.
     """
     free = [c for c in columns if c.synthesised]
-    roles: dict[str, Role] = {}
-    for arm in _arms(free):
-        roles[arm] = "arm"
-    time = _first(free, TIMES, lambda c: c.kind in ("number", "integer") and (c.low or 0) >= 0)
-    event = _first(free, EVENTS, lambda c: c.kind == "category" and 2 <= len(c.levels) <= 3)
-    if time and event:
-        roles[time], roles[event] = "time", "event"
-    outcome = next((c.name for names in (exact_outcome, some_outcome) for c in reversed(free) if c.name not in roles and names(c)), "")
+    arms = _arms(free)
+    roles: dict[str, Role] = dict.fromkeys(arms, "arm")
+    pairs = survival_pairs(free, taken=arms)
+    for pair in pairs:
+        roles[pair.time], roles[pair.event] = "time", "event"
+    outcome = _outcome([c for c in free if c.name not in roles], columns, arms=bool(arms), pairs=bool(pairs))
     if outcome:
         roles[outcome] = "outcome"
     return tuple(replace(c, role=roles.get(c.name) or _plain_role(c)) if c.synthesised and not c.role else c for c in columns)
@@ -69,8 +82,12 @@ def with_roles(columns: Sequence[Column]) -> tuple[Column, ...]:
 
 def _first(columns: Sequence[Column], names: Sequence[str], fits: Callable[[Column], bool]) -> str:
     """The column that fits and has the foremost of these names (a letter at the end, as in ``time_d``, is another column)."""
-    called = {" ".join(words(c.name)): c for c in reversed(columns)}
+    called = {_said(c): c for c in reversed(columns)}
     return next((called[n].name for n in names if n in called and fits(called[n])), "")
+
+
+def _said(column: Column) -> str:
+    return " ".join(plain(w) for w in words(column.name))
 
 
 def _arms(columns: Sequence[Column]) -> tuple[str, ...]:
@@ -78,18 +95,38 @@ def _arms(columns: Sequence[Column]) -> tuple[str, ...]:
         return column.kind == "category" and 2 <= len(column.levels) <= MOST_ARMS
 
     factors = tuple(c.name for c in columns if c.name.lower().startswith("rx") and len(c.name) > 2 and fits(c))
-    one = _first(columns, ARMS, fits) or _first(columns, ("treatment arm", "study arm", "treatment group", "study group"), fits)
-    return (one,) if one else factors
+    one = _first(columns, ARMS, fits)
+    if one or factors:
+        return (one,) if one else factors
+    therapies = [c.name for c in columns if len(c.levels) == 2 and fits(c) and set(_said(c).split()) <= THERAPY | {"horth", "hor", "th"}]
+    return tuple(therapies) if len(therapies) == 1 else ()
+
+
+def _outcome(free: Sequence[Column], columns: Sequence[Column], *, arms: bool, pairs: bool) -> str:
+    """The outcome by name; else, where nothing is told of time and event, a status alone; else the last column, where it can be one."""
+    for names in (exact_outcome, some_outcome):
+        found = next((c.name for c in reversed(free) if names(c)), "")
+        if found:
+            return found
+    if pairs or not free:
+        return ""
+    signs = [c.name for c in free if c.kind == "category" and 2 <= len(c.levels) <= 3 and event_stem(c.name) in SIGNS]
+    if len(signs) == 1:
+        return signs[0]
+    last = free[-1]
+    if last is not columns[-1] or _plain_role(last) not in ("", "sensitive") or set(_said(last).split()) & NO_OUTCOME:
+        return ""
+    return last.name if (2 <= len(last.levels) <= (MOST_OUTCOMES if arms else FEW_OUTCOMES)) or (arms and last.kind in ("number", "integer")) else ""
 
 
 def exact_outcome(column: Column) -> bool:
-    """A category called class, target, result ... and nothing else."""
-    return _few_levels(column) and set(words(column.name)) <= EXACT_OUTCOMES
+    """A category or number called class, target, result ... and nothing else."""
+    return (_few_levels(column) or column.kind in ("number", "integer")) and set(_said(column).split()) <= EXACT_OUTCOMES
 
 
 def some_outcome(column: Column) -> bool:
     """A category whose name has a word for an outcome in it."""
-    return _few_levels(column) and bool(OUTCOMES & set(words(column.name)))
+    return _few_levels(column) and bool(OUTCOMES & set(_said(column).split()))
 
 
 def _few_levels(column: Column) -> bool:
@@ -97,29 +134,31 @@ def _few_levels(column: Column) -> bool:
 
 
 def _plain_role(column: Column) -> Role:
-    parts = words(column.name)
-    has = set(parts)
+    has = set(_said(column).split())
     if is_place(column.name) and column.kind in ("category", "integer"):
         return "group"
-    if column.kind in ("date", "datetime") or (has & {"age", "ages", "xage", "agegr"} and has <= SAFE_AGE):
+    if column.kind in ("date", "datetime") or (has & AGE and has <= SAFE_AGE):
         return "quasi-identifier"
     if has & {"date", "rdate"} and column.kind == "category":
         return "quasi-identifier"
-    if has & QUASI and ("sex" not in has or has <= {"sex", "at", "birth", "patient"}):
+    if _is_year(column, has):
+        return "quasi-identifier"
+    if has & QUASI and ("sex" not in has or has <= {"sex", "at", "birth", "patient", "donor", "recipient", "mother", "child", "baby", "partner"}):
         return "quasi-identifier"
     return "sensitive" if has & SENSITIVE else ""
 
 
-def event_value(column: Column) -> Level:
-    """The level that most likely means the event was seen: of numbers the largest (CDISC's CNSR: 0), of texts the one that says so."""
-    said = ("dead", "death", "died", "event", "yes", "true", "1", "relapse", "deceased")
-    if words(column.name) == ("cnsr",):
-        return column.levels[0]
-    texts = {str(v).lower(): v for v in column.levels}
-    return next((texts[s] for s in said if s in texts and isinstance(column.levels[0], str)), column.levels[-1])
+def _is_year(column: Column, has: set[str]) -> bool:
+    """A calendar year: of diagnosis, of birth, of the operation."""
+    if not any(YEAR.fullmatch(w) for w in has):
+        return False
+    ends = [v for v in (column.low, column.high, *column.levels) if isinstance(v, (int, float))]
+    return bool(ends) and (BORN[0] <= min(ends) and max(ends) <= BORN[1] or (has >= {"year", "of"} and 0 <= min(ends) and max(ends) < 100))
 
 
 def reference(column: Column) -> Level:
     """The arm to compare against: placebo, control, standard, none; else the first."""
-    said = ("placebo", "control", "standard", "usual", "none", "untreated", "sham")
-    return next((v for v in column.levels if isinstance(v, str) and any(s in v.lower() for s in said)), column.levels[0])
+    said = ("placebo", "control", "standard", "usual", "none", "untreated", "sham", "observ", "kontroll", "plazebo", "temoin", "standard")
+    exact = ("no", "nein", "non", "obs", "ctrl", "pbo", "control", "c")
+    texts = [(plain(v), v) for v in column.levels if isinstance(v, str)]
+    return next((v for p, v in texts if p in exact or any(s in p for s in said)), column.levels[0])

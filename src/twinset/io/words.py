@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 SPLIT = re.compile(r"[^A-Za-z0-9À-ÿ]+|(?<=[a-zà-ÿ0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-zà-ÿ])")
 
@@ -19,3 +20,12 @@ def words(name: str) -> tuple[str, ...]:
 def vocabulary(text: str) -> frozenset[str]:
     """The words of a list written with blanks between them."""
     return frozenset(text.split())
+
+
+def plain(text: str) -> str:
+    """In lower case and without accents, as the vocabularies of several languages are written.
+
+    >>> plain("Décès"), plain("Größe")
+    ('deces', 'grosse')
+    """
+    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
