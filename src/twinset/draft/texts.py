@@ -70,7 +70,7 @@ budget = 5   # the epsilon of all releases and answers of this table together, f
 ROWS_OF_NOBODY = """# unit = "row" promises to each row: to a patient only if nobody has two rows. If some column names the patient, write it here and under [data], with per_patient.
 """
 NO_RULES = '# Rules hold in every synthetic row. None suggested itself. For example:\n# [[rules]]\n# name = "R1"\n# rule = "start <= end"\n'
-RULES = "# Rules hold in every synthetic row. These hold in every row of the table: keep what is medicine, delete what is coincidence."
+RULES = "# Rules hold in every synthetic row. These hold in the table: keep what is medicine, delete what is coincidence. What is commented out is to be known."
 PRIVATE_RULES = """# Rules hold in every synthetic row. A private run takes those that medicine or a code book says, each with origin = "public".
 # The following hold in every row of the table, which says nothing about who may know them: use one only if you would have written it without the table."""
 NO_ENDPOINTS = "# Endpoints: analyses run alike on train, hold-out and synthetic patients. None was recognised.\n"

@@ -14,6 +14,7 @@ from twinset.draft import texts
 from twinset.draft.analysis import endpoints, rules
 from twinset.draft.columns import column
 from twinset.draft.data import pair, section, table_order
+from twinset.draft.unit import rows
 from twinset.io.cells import typed
 from twinset.io.infer import infer_schema, propose_unit
 from twinset.io.read import Options, Reading, read
@@ -49,20 +50,21 @@ def draft(  # noqa: PLR0913
     frame = reading.frame
     first = infer_schema(frame)
     unit = propose_unit(first)
-    schema = infer_schema(frame, unit=unit) if unit else first
+    made = rows(frame, infer_schema(frame, unit=unit) if unit else first, private=private)
+    schema = made.schema
     place = os.path.relpath(path.absolute(), Path(out).absolute().parent) if out is not None else path.name
     order = table_order(reading, schema)
     parts = [
         texts.PRIVATE_HEAD if private else texts.HEAD,
         _summary(path, frame, schema),
-        section(Path(place).as_posix(), reading, schema, doubts),
+        section(Path(place).as_posix(), reading, made, doubts),
         texts.HOLDOUT,
         texts.GENERATOR.replace("{name}", "aim" if private else "trees"),
         texts.RELEASE.replace("{n}", "as many rows as the noisy count of the training rows" if private else "as many rows as there are training rows"),
         texts.COLUMNS + (texts.PRIVATE_ORIGIN if private else texts.ORIGIN),
-        *(column(c, frame[c.name], reading, order=order, private=private) for c in schema),
-        rules(frame, schema, private=private),
-        endpoints(schema),
+        *(column(c, made.frame[c.name], reading, order=order, private=private) for c in schema),
+        rules(made, private=private),
+        endpoints(made),
         texts.AUDIT,
         _privacy(schema, private=private),
     ]

@@ -114,7 +114,8 @@ def _outcome(free: Sequence[Column], columns: Sequence[Column], *, arms: bool, p
     if len(signs) == 1:
         return signs[0]
     last = free[-1]
-    if last is not columns[-1] or _plain_role(last) not in ("", "sensitive") or set(_said(last).split()) & NO_OUTCOME:
+    several = any(c.identifier == "patient number" for c in columns)
+    if (several and not arms) or last is not columns[-1] or re.search(r"(start|stop|end|date)$", _said(last)) or _plain_role(last) not in ("", "sensitive") or set(_said(last).split()) & NO_OUTCOME:
         return ""
     return last.name if (2 <= len(last.levels) <= (MOST_OUTCOMES if arms else FEW_OUTCOMES)) or (arms and last.kind in ("number", "integer")) else ""
 
