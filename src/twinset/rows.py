@@ -72,8 +72,8 @@ def differing(frame: pl.DataFrame, unit: str, *, ignore: tuple[str, ...] = ()) -
     others = [c for c in frame.columns if c != unit and c not in ignore]
     if not others:
         return ()
-    most = frame.group_by(unit).agg(pl.col(c).n_unique() for c in others).select(pl.col(c).max() for c in others)
-    return tuple(c for c in others if most[c][0] > 1)
+    apart = frame.select(pl.col(c).ne_missing(pl.col(c).first().over(unit)).any() for c in others)
+    return tuple(c for c in others if apart[c][0])
 
 
 def _check(frame: pl.DataFrame, unit: str, by: str) -> None:

@@ -22,8 +22,10 @@ def rules(made: Rows, *, private: bool) -> str:
     lines = [texts.PRIVATE_RULES if private else texts.RULES]
     for i, proposal in enumerate(proposals, start=1):
         body = ["[[rules]]", pair("name", f"R{i}"), pair("rule", proposal.text)]
-        off = private or not proposal.live
-        lines += [comment(proposal.why), *(map(comment, body) if off else body), ""]
+        if proposal.state == "nearly":
+            lines += [comment(proposal.why), comment(f"    {proposal.text}"), ""]
+        else:
+            lines += [comment(proposal.why), *(body if proposal.state == "live" and not private else map(comment, body)), ""]
     return "\n".join(lines)
 
 

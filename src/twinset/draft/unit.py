@@ -20,10 +20,13 @@ APART = vocabulary(
     "event endpoint type encounter admission stay wave round year quarter session occasion measurement sample test scale param paramcd item start tstart "
     "besuch visite monat woche tag datum auge seite ereignis zeitpunkt messung zyklus aufenthalt mois semaine jour oeil cote evenement cycle sejour visita mes semana dia ojo lado evento ciclo"
 )
+VISITS = vocabulary("visit visits visitnum avisit month months week weeks day days date time timepoint period cycle wave round year quarter session occasion visite monat woche tag mois semaine jour visita mes semana dia")
 SIDES = vocabulary("eye side limb ear knee hip arm hand foot auge seite ohr knie hufte oeil cote ojo lado")
 SIDED = vocabulary("left right l r od os links rechts gauche droite izquierdo derecho izquierda derecha")
 MOST_KINDS, MOST_WIDE = 6, 12
 UNIQUE = 0.999
+FEW_TIMES = 5
+LOOK = 2_000  # patients, before all are looked at
 
 
 @dataclass(frozen=True)
@@ -56,20 +59,23 @@ def rows(frame: pl.DataFrame, schema: Schema, *, private: bool) -> Rows:
     made = Rows(frame, schema, pairs=tuple((p, arms[0] if arms else "") for p in pairs))
     if not schema.unit:
         return made
-    unit = schema.unit
-    apart = _apart(frame, schema)
+    unit, some = schema.unit, _some(frame, schema.unit)
+    apart = _apart(frame, some, schema)
     made = replace(made, apart=apart)
     if private:
         return made
     column = schema[apart[0]] if len(apart) == 1 else None
-    if column is not None and _complete(frame, unit, column):
+    exact = column is not None and 2 <= len(column.levels) <= MOST_WIDE and _exact(frame, unit, column)
+    if column is not None and exact and _complete(some, unit, column):
         if _sided(column) or column.role == "arm":  # two eyes, or the two treatments that each patient had: rows of one patient, each to be kept
             return _widened(made, column)
-        vary = set(differing(frame, unit))
-        if any(p.time in vary and p.event in vary for p in pairs):
+        vary = set(differing(some, unit))
+        if not _said(column) & VISITS and any(p.time in vary and p.event in vary for p in pairs):
             return _chosen(made, column)
-    keep = "last" if any(_ends(frame, unit, schema[p.event], frame[p.time]) for p in pairs) else "first"
-    return replace(made, keep=keep, others=_others(frame, unit, column), kept=_first(frame, unit, keep))
+    keep = "last" if any(_ends(some, unit, schema[p.event], some[p.time]) for p in pairs) else "first"
+    kept = _first(frame, unit, keep)
+    lasting = tuple((p, arm) for p, arm in made.pairs if kept[p.time].n_unique() >= FEW_TIMES)  # else it is when they were seen, not for how long
+    return replace(made, keep=keep, others=_others(column, widens=exact), kept=kept, pairs=lasting)
 
 
 def crossed(frame: pl.DataFrame, schema: Schema) -> list[str]:
@@ -79,21 +85,36 @@ def crossed(frame: pl.DataFrame, schema: Schema) -> list[str]:
 
 
 def in_order(frame: pl.DataFrame, unit: str, column: str) -> bool:
-    """Whether each patient's rows stand in the order of a column."""
-    told = frame.select(pl.col(column).rank("dense").over(unit).alias("x"), pl.col(unit)).drop_nulls()
-    return bool(told.select((pl.col("x").diff().over(unit) >= 0).fill_null(True).all()).item())
+    """Whether the rows of each patient looked at stand in the order of a column of numbers or dates; true of other columns."""
+    some = _some(frame, unit)
+    if not (some[column].dtype.is_numeric() or some[column].dtype.is_temporal()):
+        return True
+    back = pl.col(column) < pl.col(column).shift().over(unit)
+    return not some.select(back.any()).item()
 
 
-def _apart(frame: pl.DataFrame, schema: Schema) -> tuple[str, ...]:
+def _some(frame: pl.DataFrame, unit: str) -> pl.DataFrame:
+    """All rows, or of a large table those of its first patients."""
+    if frame.height <= 10 * LOOK:
+        return frame
+    return frame.filter(pl.col(unit).is_in(frame[unit].unique(maintain_order=True).head(LOOK).implode()))
+
+
+def _apart(frame: pl.DataFrame, some: pl.DataFrame, schema: Schema) -> tuple[str, ...]:
     """One column that differs between all rows of every patient, else two that do together, else none: by name first, then few levels first."""
     who = [schema.unit, *crossed(frame, schema)]
-    free = [c for c in schema if c.name not in who and c.identifier != "row number" and _whole(c)]
-    exact = [c for c in free if frame.select(*who, c.name).n_unique() >= UNIQUE * frame.height]
     places = {c.name: i for i, c in enumerate(schema)}
-    if exact:
-        return (min(exact, key=lambda c: (c.kind == "text", not _named(c), len(c.levels) or 1_000, places[c.name])).name,)
-    known = [c.name for c in free if _named(c) and c.kind != "text" and frame[c.name].n_unique() > 1]
-    return next((pair for pair in combinations(known, 2) if frame.select(*who, *pair).n_unique() >= 0.95 * frame.height), ())
+    free = [c for c in schema if c.name not in who and c.identifier != "row number" and _whole(c)]
+    exact = [c for c in free if _distinct(some, *who, c.name) >= UNIQUE]
+    exact.sort(key=lambda c: (c.kind == "text", not _named(c), len(c.levels) or 1_000, places[c.name]))
+    known = [c.name for c in free if _named(c) and c.kind != "text" and some[c.name].n_unique() > 1]
+    pairs = (pair for pair in combinations(known, 2) if _distinct(some, *who, *pair) >= 0.95)
+    tried: list[tuple[tuple[str, ...], float]] = [*(((c.name,), UNIQUE) for c in exact), *((pair, 0.95) for pair in pairs)]
+    return next((names for names, least in tried if _distinct(frame, *who, *names) >= least), ())
+
+
+def _distinct(frame: pl.DataFrame, *columns: str) -> float:
+    return float(frame.select(columns).n_unique()) / max(frame.height, 1)
 
 
 def _whole(column: Column) -> bool:
@@ -101,21 +122,24 @@ def _whole(column: Column) -> bool:
 
 
 def _named(column: Column) -> bool:
-    return column.kind in ("date", "datetime") or bool(APART & {plain(w) for w in words(column.name)})
+    return column.kind in ("date", "datetime") or bool(APART & _said(column))
+
+
+def _said(column: Column) -> set[str]:
+    return {plain(w) for w in words(column.name)}
 
 
 def _sided(column: Column) -> bool:
-    said = {plain(w) for w in words(column.name)}
-    return bool(said & SIDES) or (bool(column.levels) and {plain(str(v)) for v in column.levels} <= SIDED)
+    return bool(_said(column) & SIDES) or (bool(column.levels) and {plain(str(v)) for v in column.levels} <= SIDED)
 
 
 def _complete(frame: pl.DataFrame, unit: str, column: Column) -> bool:
     """Whether nearly every patient has each of few levels once."""
     n_levels = len(column.levels)
-    if column.kind != "category" or not 2 <= n_levels <= MOST_KINDS or frame[column.name].null_count() or frame[unit].null_count():
+    if column.kind != "category" or not 2 <= n_levels <= MOST_KINDS or frame[column.name].null_count():
         return False
     sizes = frame.group_by(unit).len()["len"]
-    return frame.select(unit, column.name).n_unique() == frame.height and float((sizes == n_levels).mean() or 0) >= 0.9
+    return float((sizes == n_levels).mean() or 0) >= 0.9
 
 
 def _widened(made: Rows, column: Column) -> Rows:
@@ -153,11 +177,15 @@ def _chosen(made: Rows, column: Column) -> Rows:
     return replace(made, frame=frame, schema=Schema(columns, unit=schema.unit), where=where, keep="first", others=others, kept=_first(frame, schema.unit, "first"))
 
 
-def _others(frame: pl.DataFrame, unit: str, column: Column | None) -> tuple[str, ...]:
-    if column is None or not column.levels or len(column.levels) > MOST_WIDE or frame[column.name].null_count():
+def _others(column: Column | None, *, widens: bool) -> tuple[str, ...]:
+    if column is None or not 2 <= len(column.levels) <= MOST_WIDE:
         return ()
-    unique = frame.select(unit, column.name).n_unique() == frame.height and not frame[unit].null_count()
-    return (f"where = {_quoted(column, column.levels[0])}", *((f"widen = {toml(column.name)}",) if unique else ()))
+    return (f"where = {_quoted(column, column.levels[0])}", *((f"widen = {toml(column.name)}",) if widens else ()))
+
+
+def _exact(frame: pl.DataFrame, unit: str, column: Column) -> bool:
+    """Whether the table can be widened by a column."""
+    return not frame[unit].null_count() and not frame[column.name].null_count() and frame.select(unit, column.name).n_unique() == frame.height
 
 
 def _ends(frame: pl.DataFrame, unit: str, event: Column, time: pl.Series) -> bool:

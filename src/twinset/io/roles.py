@@ -71,7 +71,7 @@ def with_roles(columns: Sequence[Column]) -> tuple[Column, ...]:
     free = [c for c in columns if c.synthesised]
     arms = _arms(free)
     roles: dict[str, Role] = dict.fromkeys(arms, "arm")
-    pairs = survival_pairs(free, taken=arms)
+    pairs = survival_pairs([replace(c, role=_plain_role(c)) for c in free], taken=arms)
     for pair in pairs:
         roles[pair.time], roles[pair.event] = "time", "event"
     outcome = _outcome([c for c in free if c.name not in roles], columns, arms=bool(arms), pairs=bool(pairs))

@@ -13,13 +13,15 @@ from twinset.io.words import plain, vocabulary, words
 
 MOST_EVENTS = 5  # levels of an event's column: censored, and a few kinds of event
 TIME = vocabulary(
-    "time times t tte ttp ttd ttr duration days weeks months years followup fup stop tstop exit aval survtime futime lifetime "
+    "time times t tte duration days weeks months years followup fup stop tstop exit aval survtime futime lifetime "
     "zeit dauer tage wochen monate jahre beobachtungszeit nachbeobachtung nachbeobachtungszeit uberlebenszeit ueberlebenszeit uberleben ueberleben "
     "temps duree jours semaines mois annees delai suivi survie tiempo duracion dias semanas meses seguimiento supervivencia sobrevida tid dager dagar overlevelse"
 )
-TIME_ENDS = re.compile(r"(.+?)_?(time|zeit|tid|tage|days|wochen|weeks|monate|months|monat|mois|jours|meses|dias|tiempo|temps)")
+TIME_STARTS = re.compile(r"(time|zeit|temps|tiempo)(.+)")
+TIME_ENDS = re.compile(r"(.+?)_?(time|zeit|dauer|tid|tage|days|wochen|weeks|monate|months|monat|mois|jours|meses|dias|tiempo|temps)")
 LINKS = vocabulary("to until till bis zum zur jusqu jusque au a avant hasta la el al le de of the in mo mos yr yrs")
-WHOLE = vocabulary("fu fup follow up followup surv survival obs observation total life event uberlebens ueberlebens uberleben nachbeobachtungs beobachtungs survie suivi seguimiento")
+FOLLOW = vocabulary("fu fup follow up followup surv survival uberleben ueberleben nachbeobachtung survie suivi seguimiento supervivencia sobrevida")
+WHOLE = FOLLOW | vocabulary("obs observation total overall life event uberlebens ueberlebens nachbeobachtungs beobachtungs gesamtuberlebens vital globale global in")
 SIGN = vocabulary(
     "status stat event events evt ev e d delta ind indicator flag fl yn cens censor censored censoring cnsr observed obs failed fail failure ereignis zensiert zensierung "
     "evenement statut censure evento estado censura censurado vital"
@@ -27,17 +29,17 @@ SIGN = vocabulary(
 SIGN_ENDS = re.compile(r"(.+?)_?(status|stat|event|cens|ereignis|statut|evento)")
 CONCEPTS: dict[str, frozenset[str]] = {
     "death": vocabulary(
-        "death dead died dies deceased mortality os alive living survived vivant vivo lebend tod tot gestorben verstorben exitus deces decede mort muerte muerto fallecido fallecimiento dod"
+        "ttd dth death dead died dies deceased mortality os alive living survived vivant vivo lebend tod tot gestorben verstorben exitus deces decede mort muerte muerto fallecido fallecimiento dod"
     ),
     "recurrence": vocabulary(
-        "recur recurrence recurred relapse relapsed rfs dfs rezidiv ruckfall rueckfall rechute recidive recaida recidiva"
+        "ttr recur recurrence recurred relapse relapsed rfs dfs rezidiv ruckfall rueckfall rechute recidive recaida recidiva"
     ),
-    "progression": vocabulary("prog progression progressed progress progr pd pfs ttp progress progresion"),
+    "progression": vocabulary("prog progression progressed progress progr pd pfs ttp progresion"),
 }  # fmt: skip
-KNOWN = vocabulary("efs mfs dmfs css dss rfs dfs pfs os")  # endpoints that a plain "status" can be of
+ENDPOINTS = vocabulary("os pfs rfs dfs efs mfs dmfs css dss dfi pfi ttp ttd ttr")  # a number so called is a time, a yes or no an event
 TRAPS = vocabulary("pro pt aptt ptt bleeding prothrombin diag since seit depuis desde wait waiting ischemia ischaemia door")
 ALIVE = vocabulary("alive living survived survives vivant vivo lebend")
-CENSORED = vocabulary("cens censor censored censoring zensiert censure censura censurado")
+CENSORED = vocabulary("survival surv overall cens censor censored censoring zensiert censure censura censurado")
 SAYS_EVENT = re.compile(
     r"\b(dead|death|died|deceased|event|yes|true|relapsed?|recurrence|progressed|progression|failed|tot|tod|verstorben|gestorben|ereignis|ja|rezidiv|wahr|"
     r"decede|mort|deces|oui|vrai|evenement|rechute|muerto|muerte|fallecido|fallecida|si|evento|recaida)\b"
@@ -79,19 +81,21 @@ def time_stem(name: str) -> tuple[str, ...] | None:
     (('cmv',), ('r',), (), None, None)
     """
     rest, seen = [], False
-    parts = [plain(w) for w in words(name)]
+    parts = _parts(name)
     for word in parts:
         ending = TIME_ENDS.fullmatch(word)
-        if word in TIME and (word != "t" or len(parts) == 1):
+        start = TIME_STARTS.fullmatch(word)
+        if word in TIME and (word != "t" or all(p.isdigit() for p in parts if p != "t")):
             seen = True
-        elif ending and not seen:
+        elif (ending or start) and not seen:
             seen = True
-            rest.append(ending[1])
+            rest.append(ending[1] if ending else start[2] if start else "")
         elif word not in LINKS:
             rest.append(word)
+    seen = seen or bool(rest) and (set(rest) <= FOLLOW or set(rest) <= ENDPOINTS)
     if not seen or set(rest) & TRAPS:
         return None
-    return tuple(dict.fromkeys(_concept(w) for w in rest if w not in WHOLE))
+    return _stem(rest)
 
 
 def event_stem(name: str) -> tuple[tuple[str, ...], bool]:
@@ -101,25 +105,35 @@ def event_stem(name: str) -> tuple[tuple[str, ...], bool]:
     ((('p',), True), (('death',), True), (('cmv',), False))
     """
     rest, seen = [], False
-    parts = [plain(w) for w in words(name)]
+    parts = _parts(name)
+    bare = all(p.isdigit() for p in parts[1:])
     for word in parts:
         ending = SIGN_ENDS.fullmatch(word)
-        if word in SIGN and (word not in "ed" or len(parts) == 1):
+        if word in SIGN and (word not in ("e", "d") or bare):
             seen = True
         elif ending and word not in TIME:
             seen = True
             rest.append(ending[1])
         elif word not in LINKS or len(word) == 1:
             rest.append(word)
-    stem = tuple(dict.fromkeys(_concept(w) for w in rest if w not in WHOLE))
-    return stem, seen or bool(set(stem) & set(CONCEPTS))
+    stem = _stem(rest)
+    return stem, seen or bool(set(stem) & set(CONCEPTS)) or bool(rest) and set(rest) <= ENDPOINTS
+
+
+def _parts(name: str) -> list[str]:
+    """The words of a name without accents, a number at the end of one as a word of its own."""
+    return [part for word in words(name) for part in re.split(r"(?<=[a-z])(?=\d+$)", plain(word))]
+
+
+def _stem(rest: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(next((concept for concept, names in CONCEPTS.items() if w in names), w) for w in rest if w not in WHOLE))
 
 
 def event_level(column: Column, series: pl.Series, time: pl.Series | None = None) -> Level:
     """The level that most likely means the event was seen. Raises nothing; a column without levels gives 1.
 
-    Of texts the one that says so; of two numbers the larger (but 0 of CDISC's CNSR and of a column called alive); of more the commonest that is not
-    the smallest. A column called after censoring is read both ways in practice: there, the level whose times are shorter.
+    Of texts the one that says so; of two numbers the larger (but 0 of CDISC's CNSR and of a column called alive); of more the commonest but 0 or,
+    where there is no 0, but that of the longest times. A column called after censoring is read both ways in practice: there, the level whose times are shorter.
     """
     levels = list(column.levels)
     if not levels:
@@ -131,8 +145,7 @@ def event_level(column: Column, series: pl.Series, time: pl.Series | None = None
     elif said & {"cnsr"} or said & ALIVE:
         return levels[0]
     elif len(levels) > 2:
-        counts = {v: int((series == v).sum()) for v in levels[1:]}
-        return max(counts, key=lambda v: (counts[v], -levels.index(v)))
+        return _commonest(levels, series, time)
     else:
         chosen = levels[-1]
     if said & CENSORED and len(levels) == 2 and time is not None:
@@ -148,33 +161,41 @@ def _text_level(levels: list[str], *, alive: bool) -> str:
     return next((v for v, p in plainly.items() if SAYS_EVENT.search(p) and not denied.search(p)), levels[-1])
 
 
+def _commonest(levels: list[Level], series: pl.Series, time: pl.Series | None) -> Level:
+    ruled_out = levels[0]
+    if ruled_out != 0 and time is not None:
+        ruled_out = max(levels, key=lambda v: _mean(time, series, v))
+    counts = {v: int((series == v).sum()) for v in levels if v != ruled_out}
+    return max(counts, key=lambda v: (counts[v], -levels.index(v)))
+
+
+def _mean(time: pl.Series, series: pl.Series, level: Level) -> float:
+    found = time.filter((series == level).fill_null(False)).mean()
+    return float(found) if isinstance(found, (int, float)) else -1.0
+
+
 def _sooner(levels: list[Level], series: pl.Series, time: pl.Series) -> Level | None:
     """Of two levels the one with the clearly shorter times: follow-up that ends without an event tends to end late."""
-    means = [time.filter((series == v).fill_null(False)).mean() for v in levels]
-    numbers = [m for m in means if isinstance(m, (int, float))]
-    if len(numbers) < 2 or max(numbers) <= 0 or min(numbers) > 0.9 * max(numbers):
+    means = [_mean(time, series, v) for v in levels]
+    if min(means) < 0 or max(means) <= 0 or min(means) > 0.9 * max(means):
         return None
-    return levels[numbers.index(min(numbers))]
+    return levels[means.index(min(means))]
 
 
 def _lasts(column: Column) -> bool:
     return column.kind in ("number", "integer") and column.low is not None and column.low >= 0
 
 
-def _concept(word: str) -> str:
-    return next((concept for concept, names in CONCEPTS.items() if word in names), word)
-
-
 def _fit(time: tuple[str, ...], event: Column) -> int:
     """How well a time's stem and an event go together; 0 = not."""
     stem, says = event_stem(event.name)
     if time == stem:
-        return 100 if time else 80
-    if len(time) == 1 and len(stem) == 1 and says and stem[0].startswith(time[0]) and len(time[0]) in (1, 3, 4, 5, 6, 7, 8):
+        return 100 if time else 80 if says else 50
+    if len(time) == 1 and len(stem) == 1 and says and len(time[0]) != 2 and stem[0].startswith(time[0]):
         return 90
     if not time and len(stem) == 1 and stem[0] in CONCEPTS:
         return 70
-    return 60 if not stem and len(time) == 1 and (time[0] in CONCEPTS or time[0] in KNOWN) else 0
+    return 60 if not stem and len(time) == 1 and (time[0] in CONCEPTS or time[0] in ENDPOINTS) else 0
 
 
 def _beside(times: Sequence[tuple[int, Column, tuple[str, ...]]], events: dict[int, Column]) -> tuple[Pair, ...]:
@@ -183,5 +204,7 @@ def _beside(times: Sequence[tuple[int, Column, tuple[str, ...]]], events: dict[i
     if len(bare) != 1:
         return ()
     i, time = bare[0]
-    fits = (events[j] for j in (i + 1, i - 1) if j in events and events[j].levels in ((0, 1), (1, 2), (False, True)))
+    beside = [events[j] for j in (i + 1, i - 1) if j in events]
+    beside = [e for e in beside if not (event_stem(e.name)[1] and event_stem(e.name)[0])]  # the status of something else
+    fits = (e for e in beside if e.levels in ((0, 1), (1, 2), (False, True)) and e.role not in ("quasi-identifier", "sensitive", "group"))
     return next(((Pair(time.name, e.name),) for e in fits), ())
