@@ -124,12 +124,19 @@ def release_text(study: Study) -> str:
                 column["decimals"] = None
     for section in (data, data["holdout"], data["audit"]):
         del section["seed"]  # whoever knows a seed and a fitted model can run it again
-    data["data"] = {"unit": study.data.unit}
+    data["data"] = _rows_of(study)
     if study.privacy is not None:
         del data["privacy"]["ledger"]
     data["rules"] = [{"name": r.name, "rule": r.rule if r.origin == "public" else ""} for r in study.rules]
     data["endpoints"] = [{k: v for k, v in e.items() if k in ("kind", "name", "time", "event", "arm")} for e in data["endpoints"]]
     return json.dumps(_pruned(data), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _rows_of(study: Study) -> dict[str, Any]:
+    """What a row of the table is. A condition on rows may hold a patient's number or another value: that there is one is said, not which."""
+    told = study.data
+    kept = {"per_patient": told.per_patient, "keep": told.keep} if told.per_patient else {}
+    return {"unit": told.unit, **kept, "widen": told.widen, "where": "rows were chosen by a condition that stays with the custodian" if told.where else ""}
 
 
 def _pruned(data: Mapping[str, Any]) -> dict[str, Any]:

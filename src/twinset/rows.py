@@ -34,7 +34,11 @@ def only(frame: pl.DataFrame, condition: str) -> pl.DataFrame:
             raise RuleInvalid("this gives a column its value, it is no condition", hint='write == for a comparison: where = "etype == 2"')
         kept = truth(node, Cohort(frame, schema)).yes
     except RuleInvalid as problem:
-        raise StudyInvalid(problem.args[0], where=f"data.where{problem.where.removeprefix('rule')}", hint=problem.hint or 'a condition on one row, in the language of the rules: "etype == 2"') from None
+        raise StudyInvalid(
+            problem.args[0],
+            where=f"data.where{problem.where.removeprefix('rule')}",
+            hint=problem.hint or 'a condition on one row, in the language of the rules: "etype == 2"',
+        ) from None
     if not kept.any():
         raise StudyInvalid("the condition holds in no row of the table", where="data.where", hint="check it against the table, or take it out")
     return frame.filter(pl.Series(kept))
@@ -91,7 +95,9 @@ def _check(frame: pl.DataFrame, unit: str, by: str) -> None:
         hint = "name the column that tells the rows of a patient apart, or keep one with per_patient = 1 and keep"
         raise StudyInvalid(f"a patient has several rows of one level of `{by}`, as {_rows(twice, names='')}", where="data.widen", hint=hint)
     if (n := frame[by].n_unique()) > MOST_WIDENED:
-        raise StudyInvalid(f"`{by}` has {n:,} levels, each of which would become a set of columns", where="data.widen", hint=f"at most {MOST_WIDENED} are taken")
+        raise StudyInvalid(
+            f"`{by}` has {n:,} levels, each of which would become a set of columns", where="data.widen", hint=f"at most {MOST_WIDENED} are taken"
+        )
 
 
 def _rows(places: np.ndarray, *, names: str = " names") -> str:

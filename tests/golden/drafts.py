@@ -16,7 +16,7 @@ from typing import Any
 from twinset.draft import draft
 
 HERE = Path(__file__).parent
-DATA = HERE.parents[1].parent / "shared" / "data"
+DATA = HERE.parents[2] / "shared" / "data"
 ROLES = ("identifier", "quasi-identifier", "arm", "time", "event", "outcome", "group")
 
 
@@ -25,11 +25,11 @@ def truths() -> dict[str, dict[str, Any]]:
     return tomllib.loads((HERE / "drafts.toml").read_text(encoding="utf-8"))
 
 
-def place(name: str, truth: dict[str, Any]) -> Path:
+def place(name: str, truth: dict[str, Any], data: Path) -> Path:
     """Where the table lies."""
     if name.startswith("lifelines:"):
         return Path(str(files("lifelines").joinpath("datasets", name.partition(":")[2])))
-    return DATA / truth["file"]
+    return data / truth["file"]
 
 
 def errors(text: str, truth: dict[str, Any]) -> list[str]:
@@ -119,12 +119,12 @@ def _kept(data: dict[str, Any], wanted: str) -> bool:
     return data.get("keep") == how and data.get("per_patient") == 1 and not data.get("widen")
 
 
-def measured(names: list[str]) -> dict[str, tuple[list[str], bool | None]]:
+def measured(names: list[str], *, data: Path = DATA) -> dict[str, tuple[list[str], bool | None]]:
     """By table: its wrong or missing guesses, and whether its endpoints are right and live (``None`` where it has none)."""
     found = {}
     for name, truth in truths().items():
         if name in names:
-            text = draft(place(name, truth))
+            text = draft(place(name, truth, data))
             found[name] = errors(text, truth), live(text, truth) if "endpoints" in truth else None
     return found
 
@@ -136,11 +136,15 @@ def main(arguments: list[str]) -> None:
     names = named or [n for n, t in every.items() if t.get("held_out", False) == held]
     found = measured(names)
     for name, (wrong, right) in found.items():
-        print(f"{name:28} {len(wrong):2}  {'' if right is None else 'endpoints right' if right else 'ENDPOINTS'}")
+        _tell(f"{name:32} {len(wrong):2}  {'' if right is None else 'endpoints right' if right else 'ENDPOINTS'}")
         for line in () if quiet else wrong:
-            print(f"      {line}")
+            _tell(f"      {line}")
     ends = [right for _, right in found.values() if right is not None]
-    print(f"{sum(len(w) for w, _ in found.values()) / len(found):.2f} a table, {len(found)} tables; endpoints right in {sum(ends)} of {len(ends)}")
+    _tell(f"{sum(len(w) for w, _ in found.values()) / len(found):.2f} a table, {len(found)} tables; endpoints right in {sum(ends)} of {len(ends)}")
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(line + "\n")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from twinset.draft import draft
 from twinset.io.infer import infer_schema
 from twinset.io.read import read_table
 from twinset.io.toml import comment, key, toml
+from twinset.rows import only, wide
 from twinset.study import Study, parse
 
 any_text = st.text(alphabet=st.characters(codec="utf-8"), max_size=12)
@@ -122,7 +123,7 @@ def checked(path: Path) -> Study:
     frame = read_table(
         path, separator=study.data.separator, decimal=study.data.decimal, encoding=study.data.encoding, sheet=None, table=None, missing=study.data.missing
     )
-    assert list(study.columns) == frame.columns
+    assert list(study.columns) == wide(only(frame, study.data.where), study.data.unit, study.data.widen).columns
     return study
 
 

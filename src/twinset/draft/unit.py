@@ -13,14 +13,16 @@ from twinset.io.survival import Pair, event_level, survival_pairs
 from twinset.io.toml import toml
 from twinset.io.words import plain, vocabulary, words
 from twinset.rows import differing, only, wide
-from twinset.rules.tree import Constant, show_constant, show_name
+from twinset.rules.tree import Constant, Type, show_constant, show_name
 
 APART = vocabulary(
     "visit visits visitnum avisit enum seq seqno sequence number month months week weeks day days date time timepoint period cycle episode eye side limb ear knee hip etype "
     "event endpoint type encounter admission stay wave round year quarter session occasion measurement sample test scale param paramcd item start tstart "
     "besuch visite monat woche tag datum auge seite ereignis zeitpunkt messung zyklus aufenthalt mois semaine jour oeil cote evenement cycle sejour visita mes semana dia ojo lado evento ciclo"
 )
-VISITS = vocabulary("visit visits visitnum avisit month months week weeks day days date time timepoint period cycle wave round year quarter session occasion visite monat woche tag mois semaine jour visita mes semana dia")
+VISITS = vocabulary(
+    "visit visits visitnum avisit month months week weeks day days date time timepoint period cycle wave round year quarter session occasion visite monat woche tag mois semaine jour visita mes semana dia"
+)
 SIDES = vocabulary("eye side limb ear knee hip arm hand foot auge seite ohr knie hufte oeil cote ojo lado")
 SIDED = vocabulary("left right l r od os links rechts gauche droite izquierdo derecho izquierda derecha")
 MOST_KINDS, MOST_WIDE = 6, 12
@@ -139,7 +141,7 @@ def _complete(frame: pl.DataFrame, unit: str, column: Column) -> bool:
     if column.kind != "category" or not 2 <= n_levels <= MOST_KINDS or frame[column.name].null_count():
         return False
     sizes = frame.group_by(unit).len()["len"]
-    return float((sizes == n_levels).mean() or 0) >= 0.9
+    return int((sizes == n_levels).sum()) >= 0.9 * len(sizes)
 
 
 def _widened(made: Rows, column: Column) -> Rows:
@@ -153,7 +155,9 @@ def _widened(made: Rows, column: Column) -> Rows:
     def called(name: str, level: str) -> str:
         return f"{name}_{level}" if name in differ else name
 
-    pairs = dict.fromkeys((Pair(called(p.time, n), called(p.event, n)), "" if arm in ("", column.name) else called(arm, n)) for p, arm in made.pairs for n in names)
+    pairs = dict.fromkeys(
+        (Pair(called(p.time, n), called(p.event, n)), "" if arm in ("", column.name) else called(arm, n)) for p, arm in made.pairs for n in names
+    )
     others = tuple(f"where = {_quoted(column, v)}" for v in column.levels)
     return replace(made, frame=frame, schema=Schema(tuple(columns), unit=unit), widen=column.name, others=others, kept=frame, pairs=tuple(pairs))
 
@@ -174,7 +178,9 @@ def _chosen(made: Rows, column: Column) -> Rows:
     others = (*(f"where = {_quoted(column, v)}" for v in column.levels if v != level), f"widen = {toml(column.name)}")
     schema = infer_schema(frame, unit=made.schema.unit)
     columns = tuple(replace(c, role=made.schema[c.name].role) if c.synthesised else c for c in schema)
-    return replace(made, frame=frame, schema=Schema(columns, unit=schema.unit), where=where, keep="first", others=others, kept=_first(frame, schema.unit, "first"))
+    return replace(
+        made, frame=frame, schema=Schema(columns, unit=schema.unit), where=where, keep="first", others=others, kept=_first(frame, schema.unit, "first")
+    )
 
 
 def _others(column: Column | None, *, widens: bool) -> tuple[str, ...]:
@@ -201,8 +207,8 @@ def _first(frame: pl.DataFrame, unit: str, keep: str) -> pl.DataFrame:
 
 
 def _condition(column: Column, level: Level) -> str:
+    kind: Type = "flag" if isinstance(level, bool) else "text" if isinstance(level, str) else "number"
     value = level if isinstance(level, (bool, str)) else float(level)
-    kind = "flag" if isinstance(level, bool) else "text" if isinstance(level, str) else "number"
     return f"{show_name(column.name)} == {show_constant(Constant(value, kind))}"
 
 

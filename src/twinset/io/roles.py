@@ -115,7 +115,13 @@ def _outcome(free: Sequence[Column], columns: Sequence[Column], *, arms: bool, p
         return signs[0]
     last = free[-1]
     several = any(c.identifier == "patient number" for c in columns)
-    if (several and not arms) or last is not columns[-1] or re.search(r"(start|stop|end|date)$", _said(last)) or _plain_role(last) not in ("", "sensitive") or set(_said(last).split()) & NO_OUTCOME:
+    if (
+        (several and not arms)
+        or last is not columns[-1]
+        or re.search(r"(start|stop|end|date)$", _said(last))
+        or _plain_role(last) not in ("", "sensitive")
+        or set(_said(last).split()) & NO_OUTCOME
+    ):
         return ""
     return last.name if (2 <= len(last.levels) <= (MOST_OUTCOMES if arms else FEW_OUTCOMES)) or (arms and last.kind in ("number", "integer")) else ""
 
@@ -154,7 +160,7 @@ def _is_year(column: Column, has: set[str]) -> bool:
     if not any(YEAR.fullmatch(w) for w in has):
         return False
     ends = [v for v in (column.low, column.high, *column.levels) if isinstance(v, (int, float))]
-    return bool(ends) and (BORN[0] <= min(ends) and max(ends) <= BORN[1] or (has >= {"year", "of"} and 0 <= min(ends) and max(ends) < 100))
+    return bool(ends) and ((BORN[0] <= min(ends) and max(ends) <= BORN[1]) or (has >= {"year", "of"} and min(ends) >= 0 and max(ends) < 100))
 
 
 def reference(column: Column) -> Level:

@@ -21,7 +21,9 @@ TIME_STARTS = re.compile(r"(time|zeit|temps|tiempo)(.+)")
 TIME_ENDS = re.compile(r"(.+?)_?(time|zeit|dauer|tid|tage|days|wochen|weeks|monate|months|monat|mois|jours|meses|dias|tiempo|temps)")
 LINKS = vocabulary("to until till bis zum zur jusqu jusque au a avant hasta la el al le de of the in mo mos yr yrs")
 FOLLOW = vocabulary("fu fup follow up followup surv survival uberleben ueberleben nachbeobachtung survie suivi seguimiento supervivencia sobrevida")
-WHOLE = FOLLOW | vocabulary("obs observation total overall life event uberlebens ueberlebens nachbeobachtungs beobachtungs gesamtuberlebens vital globale global in")
+WHOLE = FOLLOW | vocabulary(
+    "obs observation total overall life event uberlebens ueberlebens nachbeobachtungs beobachtungs gesamtuberlebens vital globale global in"
+)
 SIGN = vocabulary(
     "status stat event events evt ev e d delta ind indicator flag fl yn cens censor censored censoring cnsr observed obs failed fail failure ereignis zensiert zensierung "
     "evenement statut censure evento estado censura censurado vital"
@@ -92,7 +94,7 @@ def time_stem(name: str) -> tuple[str, ...] | None:
             rest.append(ending[1] if ending else start[2] if start else "")
         elif word not in LINKS:
             rest.append(word)
-    seen = seen or bool(rest) and (set(rest) <= FOLLOW or set(rest) <= ENDPOINTS)
+    seen = seen or (bool(rest) and (set(rest) <= FOLLOW or set(rest) <= ENDPOINTS))
     if not seen or set(rest) & TRAPS:
         return None
     return _stem(rest)
@@ -117,7 +119,7 @@ def event_stem(name: str) -> tuple[tuple[str, ...], bool]:
         elif word not in LINKS or len(word) == 1:
             rest.append(word)
     stem = _stem(rest)
-    return stem, seen or bool(set(stem) & set(CONCEPTS)) or bool(rest) and set(rest) <= ENDPOINTS
+    return stem, seen or bool(set(stem) & set(CONCEPTS)) or (bool(rest) and set(rest) <= ENDPOINTS)
 
 
 def _parts(name: str) -> list[str]:
@@ -141,7 +143,7 @@ def event_level(column: Column, series: pl.Series, time: pl.Series | None = None
     said = {plain(w) for w in words(column.name)}
     texts = [v for v in levels if isinstance(v, str)]
     if texts:
-        chosen = _text_level(texts, alive=bool(said & ALIVE))
+        chosen: Level = _text_level(texts, alive=bool(said & ALIVE))
     elif said & {"cnsr"} or said & ALIVE:
         return levels[0]
     elif len(levels) > 2:
@@ -149,7 +151,8 @@ def event_level(column: Column, series: pl.Series, time: pl.Series | None = None
     else:
         chosen = levels[-1]
     if said & CENSORED and len(levels) == 2 and time is not None:
-        return _sooner(levels, series, time) or chosen
+        sooner = _sooner(levels, series, time)
+        return chosen if sooner is None else sooner
     return chosen
 
 

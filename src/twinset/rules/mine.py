@@ -70,7 +70,11 @@ def propose(cohort: Cohort) -> tuple[Proposal, ...]:
 def _proposal(rule: RowRule, candidate: Candidate, cohort: Cohort) -> Proposal:
     why = f"{_sentence(candidate.why)} {PRIVATE}"
     share = _tied(rule, cohort)
-    return Proposal(rule.text, why) if share <= TIED else Proposal(rule.text, f"{_sentence(candidate.why)} They are equal in {share:.0%} of the rows. {BENDS}", "off")
+    return (
+        Proposal(rule.text, why)
+        if share <= TIED
+        else Proposal(rule.text, f"{_sentence(candidate.why)} They are equal in {share:.0%} of the rows. {BENDS}", "off")
+    )
 
 
 def _tied(rule: RowRule, cohort: Cohort) -> float:
