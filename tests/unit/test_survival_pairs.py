@@ -28,6 +28,8 @@ def columns(text: str) -> list[Column]:
         ("#TIMEDTH DEATH #TIMECVD CVD", "TIMEDTH/DEATH TIMECVD/CVD"),
         ("#t1 d1 #t2 d2", "t1/d1 t2/d2"),
         ("#T E", "T/E"),
+        ("#rectime censrec #survtime censdead", "rectime/censrec survtime/censdead"),
+        ("#TIME0 #TIME1 CENSOR EVENT", "TIME1/EVENT"),  # one interval has one event
         ("#AVAL CNSR", "AVAL/CNSR"),
         ("#follow_up dead", "follow_up/dead"),
         ("#time_to_death died #time_to_relapse relapsed", "time_to_death/died time_to_relapse/relapsed"),

@@ -13,7 +13,7 @@ from twinset.io.words import plain, vocabulary, words
 
 MOST_EVENTS = 5  # levels of an event's column: censored, and a few kinds of event
 TIME = vocabulary(
-    "time times t tte duration days weeks months years followup fup stop tstop exit aval survtime futime lifetime "
+    "time times t tte duration days weeks months years followup fup stop tstop exit end ende aval survtime futime lifetime "
     "zeit dauer tage wochen monate jahre beobachtungszeit nachbeobachtung nachbeobachtungszeit uberlebenszeit ueberlebenszeit uberleben ueberleben "
     "temps duree jours semaines mois annees delai suivi survie tiempo duracion dias semanas meses seguimiento supervivencia sobrevida tid dager dagar overlevelse"
 )
@@ -28,6 +28,7 @@ SIGN = vocabulary(
     "status stat event events evt ev e d delta ind indicator flag fl yn cens censor censored censoring cnsr observed obs failed fail failure ereignis zensiert zensierung "
     "evenement statut censure evento estado censura censurado vital"
 )
+SIGN_STARTS = re.compile(r"(cens|status|stat|event)(?!or|ored|us|ut)(.+)")
 SIGN_ENDS = re.compile(r"(.+?)_?(status|stat|event|cens|ereignis|statut|evento)")
 CONCEPTS: dict[str, frozenset[str]] = {
     "death": vocabulary(
@@ -68,11 +69,13 @@ def survival_pairs(columns: Sequence[Column], *, taken: Collection[str] = ()) ->
     """
     times = [(i, c, stem) for i, c in enumerate(columns) if c.name not in taken and _lasts(c) and (stem := time_stem(c.name)) is not None]
     events = [(i, c) for i, c in enumerate(columns) if c.name not in taken and c.kind == "category" and 2 <= len(c.levels) <= MOST_EVENTS]
-    scored = [(s, -abs(i - j), -i, t.name, e.name) for i, t, stem in times for j, e in events if (s := _fit(stem, e))]
+    scored = [(s, not CENSORED & set(_parts(e.name)), -abs(i - j), -i, t.name, e.name) for i, t, stem in times for j, e in events if (s := _fit(stem, e))]
     found: list[Pair] = []
-    for _, _, _, time, event in sorted(scored, reverse=True):
-        if all(time != p.time and event != p.event for p in found):
+    intervals = 0
+    for score, _, _, _, time, event in sorted(scored, reverse=True):
+        if all(time != p.time and event != p.event for p in found) and not (score < 50 and intervals):
             found.append(Pair(time, event))
+            intervals += score < 50
     return tuple(found) or _beside(times, dict(events))
 
 
@@ -110,12 +113,15 @@ def event_stem(name: str) -> tuple[tuple[str, ...], bool]:
     parts = _parts(name)
     bare = all(p.isdigit() for p in parts[1:])
     for word in parts:
-        ending = SIGN_ENDS.fullmatch(word)
+        ending, start = SIGN_ENDS.fullmatch(word), SIGN_STARTS.fullmatch(word)
         if word in SIGN and (word not in ("e", "d") or bare):
             seen = True
         elif ending and word not in TIME:
             seen = True
             rest.append(ending[1])
+        elif start:
+            seen = True
+            rest.append(start[2])
         elif word not in LINKS or len(word) == 1:
             rest.append(word)
     stem = _stem(rest)
@@ -198,6 +204,8 @@ def _fit(time: tuple[str, ...], event: Column) -> int:
         return 90
     if not time and len(stem) == 1 and stem[0] in CONCEPTS:
         return 70
+    if says and not stem and len(time) == 1 and time[0].isdigit():
+        return 40 + int(time[0]) % 10  # time0 and time1, or time1 and time2: the end of an interval
     return 60 if not stem and len(time) == 1 and (time[0] in CONCEPTS or time[0] in ENDPOINTS) else 0
 
 
