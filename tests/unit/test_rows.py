@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from twinset.core.cohort import Cohort
 from twinset.core.schema import Column, Schema
 from twinset.door import declared_reading
 from twinset.errors import StudyInvalid
+from twinset.facts import release_text
+from twinset.pipeline import _halves
 from twinset.rows import differing, only, wide
 from twinset.study import parse
 from twinset.table import read_cohort
@@ -114,3 +117,21 @@ def test_a_private_run_refuses_before_anything_is_read(tmp_path: Path, keys: str
         read_cohort(parse(text, folder=tmp_path))
     with pytest.raises(StudyInvalid, match="does not choose or widen rows"):
         declared_reading(parse(text, folder=tmp_path))
+
+
+@pytest.mark.parametrize(("keep", "expected"), [("first", {10.5, 3.0, 8.0}), ("last", {12.0, 4.5, 8.0})])
+def test_a_release_is_made_of_the_rows_that_are_kept(tmp_path: Path, keep: str, expected: set[float]) -> None:
+    columns = "\n".join(
+        f'[columns.{n}]\ntype = "{t}"' for n, t in {"id": "text", "age": "integer", "eye": "category", "trt": "integer", "futime": "number"}.items()
+    )
+    made = parse(study(tmp_path, f'per_patient = 1\nkeep = "{keep}"', columns), folder=tmp_path)
+    halves = _halves(made, read_cohort(made), None)
+    assert set().union(*(h["futime"].to_list() for h in halves)) == expected
+
+
+def test_the_recipient_is_told_what_a_row_is_and_no_value_of_the_condition(tmp_path: Path) -> None:
+    made = parse(study(tmp_path, 'where = "age < 59"\nper_patient = 1\nkeep = "last"', '[columns.id]\ntype = "text"'), folder=tmp_path)
+    told = json.loads(release_text(made))["data"]
+    assert {k: told[k] for k in ("unit", "per_patient", "keep")} == {"unit": "id", "per_patient": 1, "keep": "last"}
+    assert "where" in told
+    assert "59" not in json.dumps(told)
