@@ -76,10 +76,10 @@ def test_a_counterexample_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     arguments = ["audit-dp", str(tmp_path / "study.toml"), "--front", "--pairs", "3", "--workers", "1"]
     assert run([*arguments, "--keep", str(tmp_path / "kept")]) == 1
     out, err = capsys.readouterr()
-    assert out == ""
-    assert "COUNTEREXAMPLE 0-0 (add-remove, unit = a column): one patient more: " in err
-    assert "rows of other patients: train" in err
-    assert "3 answered, 0 ended in an error; " in err
+    assert "3 of 3 pairs" in err
+    assert "COUNTEREXAMPLE 0-0 (add-remove, unit = a column): one patient more: " in out
+    assert "rows of other patients: train" in out
+    assert "3 answered, 0 ended in an error; " in out
     kept = tmp_path / "kept" / "0-0"
     one, other = ((kept / side / "table.csv").read_bytes().splitlines() for side in ("one", "other"))
     assert set(one) < set(other)

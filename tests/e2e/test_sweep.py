@@ -114,7 +114,7 @@ def test_a_sweep_its_list_and_its_page(hospital: Path, twinset) -> None:
     made = twinset("sweep", "study.toml", *SMALL[:2], "--generator", "mst,trees", "--repeats", "2", "--workers", "2", "-o", "out")
     assert made.returncode == 0, made.stderr
     assert "6 of 6 points" in made.stderr
-    assert "mst: " in made.stderr
+    assert "mst: " in made.stdout
     listed = json.loads((hospital / "out" / "custodian" / "sweep.json").read_text())
     assert [(p["generator"], p["epsilon"], p["repeat"]) for p in listed] == [
         ("mst", 1.0, 1), ("mst", 20.0, 1), ("trees", None, 1), ("mst", 1.0, 2), ("mst", 20.0, 2), ("trees", None, 2),

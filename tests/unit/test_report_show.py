@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import io
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,54 +82,6 @@ def test_an_error_says_what_where_and_what_to_do() -> None:
     out = io.StringIO()
     show.show_error(PolicyRefused(["one", "two"]), Console(file=out, width=80))
     assert out.getvalue() == "error: one; two\n"
-
-
-class Tty(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_progress_is_silent_without_a_terminal_or_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    for stream, quiet in ((io.StringIO(), False), (Tty(), True)):
-        monkeypatch.setattr(sys, "stderr", stream)
-        monkeypatch.setattr(show, "PATIENCE", 0.0)
-        with show.progress(quiet=quiet) as say:
-            time.sleep(0.05)
-            say("step")
-        assert stream.getvalue() == ""
-
-
-def test_progress_appears_after_its_patience_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    for patience, expected in ((0.01, True), (30.0, False)):
-        stream = Tty()
-        monkeypatch.setattr(sys, "stderr", stream)
-        monkeypatch.setattr(show, "PATIENCE", patience)
-        with show.progress() as say:
-            say("fitting [trees]")
-            time.sleep(0.6 if expected else 0.0)
-        assert ("fitting [trees]" in stream.getvalue()) is expected
-
-
-def test_progress_ends_with_the_work_even_if_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    import threading
-
-    monkeypatch.setattr(sys, "stderr", Tty())
-    monkeypatch.setattr(show, "PATIENCE", 0.01)
-    before = threading.active_count()
-
-    def interrupted() -> None:
-        with show.progress():
-            time.sleep(0.2)
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    deadline = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert threading.active_count() == before
 
 
 def test_a_notebook_table_is_small_and_escaped() -> None:

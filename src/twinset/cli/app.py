@@ -1,6 +1,6 @@
-"""The command line: init, split, release, audit, compare, report, ledger, plan, sweep, ask, plugins, demo. Talk on stderr, results on stdout.
+"""The command line: the commands, in the order of :data:`twinset.cli.net.ORDER`. Results on stdout, progress and errors on stderr.
 
-Exit codes: 0 released (or done), 1 refused by the policy, 2 bad input, 3 budget spent, 70 a fault of twinset, 130 interrupted.
+Exit codes: 0 released (or done), 1 refused by the policy, 2 bad input, 3 budget spent; those of :mod:`twinset.cli.net`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from twinset.cli.ask import ask
 from twinset.cli.audit_dp import audit_dp
 from twinset.cli.init import init
 from twinset.cli.ledger import app as ledger
-from twinset.cli.net import Net
+from twinset.cli.net import INTERRUPTED, Commands, Net, interrupted
 from twinset.cli.plan import plan
 from twinset.cli.sweep import sweep
 from twinset.errors import OutputProblem, TwinsetError
 
 app = typer.Typer(
     name="twinset",
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="A table of real patients becomes a synthetic cohort that may be shared, and the evidence that says why.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -83,7 +84,7 @@ def split(
     with new_folder(out, overwrite=overwrite) as temporary:
         write_table(train.frame, temporary / "train.csv")
         write_table(holdout.frame, temporary / "holdout.csv")
-    _say(f"wrote {out}/train.csv ({len(train):,} rows) and {out}/holdout.csv ({len(holdout):,} rows)")
+    print(f"wrote {out}/train.csv ({len(train):,} rows) and {out}/holdout.csv ({len(holdout):,} rows)")
 
 
 @app.command()
@@ -125,7 +126,7 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """Judge a synthetic table that anyone made. Exit code 1 where the policy would refuse it."""
-    from twinset.cli.show import progress
+    from twinset.cli.progress import progress
     from twinset.examine import examine
     from twinset.io.place import new_folder
     from twinset.io.read import read_table
@@ -153,7 +154,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Several generators side by side on one page. Nothing is released: choosing by looking is a look, and stays inside."""
-    from twinset.cli.show import progress
+    from twinset.cli.progress import progress
     from twinset.io.place import new_folder
     from twinset.pipeline import release as make
     from twinset.release.folder import told, write_compare
@@ -164,15 +165,16 @@ def compare(
     studies = [load(study, overrides=[*(sets or ()), f"generator={{name={json.dumps(name)}}}"]) for name in names]
     made = []
     with progress(quiet=as_json) as say:
-        for name, one in zip(names, studies, strict=True):
-            made.append(make(one, progress=lambda text, name=name: say(f"{name}: {text}"), command="compare"))  # type: ignore[misc]
+        for i, (name, one) in enumerate(zip(names, studies, strict=True)):
+            at = f"{i} of {len(names)} done, {name}"
+            made.append(make(one, progress=lambda text, at=at: say(f"{at}: {text}"), command="compare"))  # type: ignore[misc]
     with new_folder(out, overwrite=overwrite) as temporary:
         write_compare(made, temporary / "custodian")
     if as_json:
         seen = [told(m) if m.page.certificate else m.verdict.to_dict() for m in made]
         print(json.dumps([{"generator": m.page.generator, **s} for m, s in zip(made, seen, strict=True)], indent=2, ensure_ascii=False))
     else:
-        _say(f"wrote {out}/custodian/compare.html: {', '.join(f'{m.page.generator} {_word(m)}' for m in made)}")
+        print(f"wrote {out}/custodian/compare.html: {', '.join(f'{m.page.generator} {_word(m)}' for m in made)}")
 
 
 @app.command()
@@ -185,7 +187,7 @@ def report(folder: Annotated[Path, typer.Argument(help="a folder that `release` 
     page = read_page(folder / "custodian" / "page.json")
     with new_file(folder / "custodian" / "report.html", overwrite=True) as temporary:
         temporary.write_text(render(page), encoding="utf-8", newline="\n")
-    _say(f"wrote {folder}/custodian/report.html")
+    print(f"wrote {folder}/custodian/report.html")
 
 
 @app.command()
@@ -214,15 +216,19 @@ def demo(
 
     _free(folder, overwrite)
     study = write_demo(folder, overwrite=overwrite)
-    _make(make, load(study), folder / "twin", overwrite=overwrite, as_json=as_json)
+    left = f"table and study files are in {folder}, nothing else written"
+    _make(make, load(study), folder / "twin", overwrite=overwrite, as_json=as_json, left=left)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """One command in this process, as a person would run it; gives its exit code. Our own errors become a message, others are raised."""
+    """One command in this process, as a person would run it; gives its exit code. Our own errors become a message, others and an interruption are raised."""
     try:
-        return int(app(list(arguments), standalone_mode=False) or 0)
+        code = int(app(list(arguments), standalone_mode=False) or 0)
     except TwinsetError as error:
         return _told(error)
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt
+    return code
 
 
 def main() -> None:
@@ -232,33 +238,40 @@ def main() -> None:
             app()
         except TwinsetError as error:
             raise SystemExit(_told(error)) from None
+        except BrokenPipeError:
+            raise
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else "input or output failed"
             problem = OutputProblem(reason.lower(), hint="check the disk, the path and your permissions; nothing was left half-written")
             raise SystemExit(_told(problem)) from None
-        except KeyboardInterrupt:
-            _say("interrupted: nothing was left half-written")
-            raise SystemExit(130) from None
 
 
-def _make(make: Any, study: Any, out: Path, *, overwrite: bool, as_json: bool) -> None:
-    from twinset.cli.show import progress
+def _make(make: Any, study: Any, out: Path, *, overwrite: bool, as_json: bool, left: str = "nothing written") -> None:
+    """``left``: what an interruption leaves."""
+    from twinset.cli.progress import progress
     from twinset.release.folder import told
 
-    with progress(quiet=as_json) as say:
-        made = make(study, progress=say, tell=_say)
-        say("writing")
-        made.save(out, overwrite=overwrite)
+    promised = study.privacy is not None
+    try:
+        with progress(quiet=as_json, promised=promised) as say:
+            made = make(study, progress=say, tell=_say)
+            say("writing")
+            made.save(out, overwrite=overwrite)
+    except KeyboardInterrupt:
+        interrupted(f"{left}; what the ledger has reserved for this run stays reserved" if promised else left)
     _finish(made.page, told(made) if made.page.certificate else made.verdict.to_dict(), released=made.verdict.released, out=out, as_json=as_json)
 
 
 def _finish(page: Any, verdict: dict[str, Any], *, released: bool, out: Path, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps({**verdict, "folder": str(out)}, indent=2, ensure_ascii=False))
-    else:
-        from twinset.cli.show import show_result
+    try:
+        if as_json:
+            print(json.dumps({**verdict, "folder": str(out)}, indent=2, ensure_ascii=False))
+        else:
+            from twinset.cli.show import show_result
 
-        show_result(page, out)
+            show_result(page, out)
+    except KeyboardInterrupt:
+        interrupted(f"{out} is written")
     if not released:
         raise typer.Exit(1)
 

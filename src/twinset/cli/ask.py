@@ -1,4 +1,4 @@
-"""``twinset ask``: a few answers with noise, instead of a table. Answers on stdout, talk on stderr."""
+"""``twinset ask``: a few answers with noise, instead of a table. Answers on stdout, progress and warnings on stderr."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def ask(
 ) -> None:
     """Answer questions about the patients with noise and an interval, billed to the ledger of releases (docs/ask.md). May leave."""
     from twinset.asking.ask import ask as run
-    from twinset.cli.show import progress
+    from twinset.cli.net import interrupted
+    from twinset.cli.progress import progress
     from twinset.errors import OutputProblem
     from twinset.io.place import new_file
     from twinset.study import load
@@ -39,8 +40,11 @@ def ask(
     if out is not None and out.exists() and not overwrite:
         raise OutputProblem("it exists already", where=str(out), hint="choose another name, or add --overwrite")
     loaded = load(study, overrides=sets or ())
-    with progress(quiet=as_json) as say:
-        answers = run(loaded, questions, epsilon=epsilon, progress=say)
+    try:
+        with progress(quiet=as_json, promised=True) as say:
+            answers = run(loaded, questions, epsilon=epsilon, progress=say)
+    except KeyboardInterrupt:
+        interrupted("nothing written; what the ledger has reserved for these answers stays reserved")
     if as_json:
         print(answers.to_json(), end="")
     else:
@@ -48,7 +52,7 @@ def ask(
     if out is not None:
         with new_file(out, overwrite=overwrite) as temporary:
             temporary.write_text(answers.to_json(), encoding="utf-8", newline="\n")
-        print(f"wrote {out}", file=sys.stderr)
+        print(f"wrote {out}", file=sys.stderr if as_json else sys.stdout)
 
 
 def _tell(answers: Answers) -> None:

@@ -1,10 +1,9 @@
-"""``twinset audit-dp``: is the privacy claim true of the whole path? Talk on stderr, the result on stdout with ``--json``."""
+"""``twinset audit-dp``: is the privacy claim true of the whole path? Progress on stderr, the result on stdout."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -34,17 +33,19 @@ def audit_dp(
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON and nothing else")] = False,
 ) -> None:
     """Look for a pair of neighbouring tables that the whole private path tells apart by more than its noise. Costs no budget."""
+    from twinset.cli.net import interrupted
+    from twinset.cli.progress import progress
     from twinset.neighbouring.bound import lower_bound
     from twinset.neighbouring.run import Plan, audit
 
     plan = Plan(pairs, seed, front, study, generator, keep=keep)
-    say = _quiet if as_json else _line
     try:
-        found = audit(plan, context.obj, workers=workers or os.cpu_count() or 1, progress=say)
-        least = lower_bound(plan, runs) if runs else None
+        with progress(quiet=as_json, each=True) as say:
+            found = audit(plan, context.obj, workers=workers or os.cpu_count() or 1, progress=say)
+        with progress(quiet=as_json) as say:
+            least = lower_bound(plan, runs, progress=say) if runs else None
     except KeyboardInterrupt:
-        _line("interrupted: what was tried until then is told above")
-        raise typer.Exit(130) from None
+        interrupted("what was tried until then is told above")
     if as_json:
         print(json.dumps(found.to_dict() | ({"lower_bound": asdict(least)} if least else {}), indent=2, ensure_ascii=False))
     else:
@@ -55,12 +56,12 @@ def audit_dp(
 
 def _tell(found: Found, least: Bound | None) -> None:
     for one in found.counterexamples[:SHOWN]:
-        _line(f"COUNTEREXAMPLE {sentence(one)}")
+        print(f"COUNTEREXAMPLE {sentence(one)}")
     if len(found.counterexamples) > SHOWN:
-        _line(f"and {len(found.counterexamples) - SHOWN} more (--json tells all)")
-    _line(f"{found.n_pairs:,} pairs of neighbours: {ends(found)}; {len(found.counterexamples):,} counterexamples")
+        print(f"and {len(found.counterexamples) - SHOWN} more (--json tells all)")
+    print(f"{found.n_pairs:,} pairs of neighbours: {ends(found)}; {len(found.counterexamples):,} counterexamples")
     if least is not None:
-        _line(f"epsilon of one patient more or less is at least {least.low:.2f} (95 % sure, {least.runs} runs a side); claimed: {least.claimed:g}")
+        print(f"epsilon of one patient more or less is at least {least.low:.2f} (95 % sure, {least.runs} runs a side); claimed: {least.claimed:g}")
 
 
 def ends(found: Found) -> str:
@@ -75,11 +76,3 @@ def sentence(one: Counterexample) -> str:
     where = f" in a column of sort `{one.sort}`" if one.sort else ""
     what = "; ".join(f"{f.what}: {f.where}" if f.where else f.what for f in one.faults)
     return f"{one.block}-{one.number} ({one.relation}, unit = {one.unit}): {one.kind}{where}: {what}"
-
-
-def _line(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _quiet(_: str) -> None:
-    return None

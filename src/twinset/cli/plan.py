@@ -34,7 +34,7 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="print the plan as JSON and nothing else")] = False,
 ) -> None:
     """Foretell errors, endpoints, the attacker's best guess, time and memory at several epsilons, without a look at the rows."""
-    from twinset.cli.show import progress
+    from twinset.cli.progress import progress
     from twinset.planning.choose import choose as write
     from twinset.planning.foretell import plan as foretell
     from twinset.study import load
@@ -53,7 +53,7 @@ def plan(
     else:
         _tell(made)
     if choose is not None:
-        print(f"wrote [privacy] epsilon = {choose:g}, unit = {made.unit}, relation = {made.relation} into {study}", file=sys.stderr)
+        print(f"wrote [privacy] epsilon = {choose:g}, unit = {made.unit}, relation = {made.relation} into {study}", file=sys.stderr if as_json else sys.stdout)
 
 
 def _numbers(text: str) -> list[float]:

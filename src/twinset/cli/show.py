@@ -1,13 +1,10 @@
-"""What a person sees in the terminal: a verdict, a few numbers on their scale, where the files are. All of it on stderr;
+"""What a person sees in the terminal: a verdict, a few numbers on their scale, where the files are. Results on stdout, errors on stderr;
 it fits 80 columns and needs neither colour nor a terminal."""
 
 from __future__ import annotations
 
-import sys
 import textwrap
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
     from twinset.report.page import Page
 
 WIDTH = 16  # characters of a scale
-PATIENCE = 2.0  # seconds before progress is shown
 COLOURS = {"good": "green", "bad": "red", "wait": "yellow", "none": "dim"}
 ASCII = str.maketrans(
     {
@@ -57,7 +53,7 @@ def show_result(page: Page, out: Path | None = None, console: Console | None = N
 
     from twinset.report.words import MARKS, count, sentence
 
-    console = console or _console()
+    console = console or _console(stderr=False)
     head, tone = headline(page)
     policy = f"  {page.title} · {page.generator} · policy: {page.policy}"
     _print(console, Text.assemble((f"{MARKS[tone]} {head}", f"bold {COLOURS[tone]}"), (policy, "dim")))
@@ -106,7 +102,7 @@ def show_error(error: TwinsetError, console: Console | None = None) -> None:
     """Prints what went wrong, where, and after ``hint:`` what to do. Never a cell value: errors hold none."""
     from rich.text import Text
 
-    console = console or _console()
+    console = console or _console(stderr=True)
     message = Exception.__str__(error)
     first, *rest = message.split("\n")
     where = f"{error.where}: " if error.where else ""
@@ -117,70 +113,10 @@ def show_error(error: TwinsetError, console: Console | None = None) -> None:
         _print(console, Text.assemble(("hint: ", "bold"), error.hint))
 
 
-@contextmanager
-def progress(what: str = "", *, quiet: bool = False) -> Iterator[Callable[[str], None]]:
-    """Yields ``say(text)``, which tells the current step once the work has taken over two seconds.
-
-    A spinner with the step and the seconds on a terminal's stderr; nothing where stderr is no terminal or ``quiet``.
-    """
-    if quiet or not sys.stderr.isatty():
-        yield _nothing
-        return
-    spinner = _Spinner(what)
-    try:
-        yield spinner.say
-    finally:
-        spinner.stop()
-
-
-class _Spinner:
-    """A line that appears late and leaves no trace."""
-
-    def __init__(self, what: str) -> None:
-        self._lock = threading.Lock()
-        self._text = what
-        self._done = False
-        self._live: Callable[[], None] | None = None
-        self._update: Callable[[str], None] = _nothing
-        self._timer = threading.Timer(PATIENCE, self._start)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def say(self, text: str) -> None:
-        with self._lock:
-            self._text = text
-            self._update(text)
-
-    def stop(self) -> None:
-        self._timer.cancel()
-        with self._lock:
-            self._done = True
-            if self._live is not None:
-                self._live()
-
-    def _start(self) -> None:
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-        console = _console()
-        with self._lock:
-            if self._done:
-                return
-            columns = (SpinnerColumn("line" if _plain(console) else "dots"), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-            bar = Progress(*columns, console=console, transient=True)
-            task = bar.add_task(self._text, total=None)
-            bar.start()
-            self._live = bar.stop
-            self._update = lambda text: bar.update(task, description=text)
-
-
-def _nothing(_: str) -> None:
-    return None
-
-
-def _console() -> Console:
+def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=False)
+    return Console(stderr=stderr, highlight=False, soft_wrap=False)
 
 
 def _plain(console: Console) -> bool:
@@ -282,7 +218,7 @@ def _files(console: Console, out: Path) -> None:
         ("release", "may leave, if the verdict says so"),
         ("custodian/report.html", "open this first; stays with you"),
         ("custodian/refused", "what was made and paid for; yours to judge"),
-        ("custodian", "findings, ledger, log; stays with you"),
+        ("custodian", "findings and ledger; stays with you"),
     )
     console.print()
     for name, what in known:

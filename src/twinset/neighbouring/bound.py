@@ -101,7 +101,7 @@ def _seen(case: Case, patient: Case, runs: int, say: Progress) -> FloatArray:
         allowed = private.allowance(terms, train, study.data.per_patient)
         out = []
         for run in range(runs):
-            say(f"run {run + 1} of {runs}")
+            say(f"{run:,} of {runs:,} runs")
             model = study.build_generator().fit(private.guarded(train, Ledger(), allowed, rules), stream(study.seed, "fit"))
             n = max(1, model.n_rows) if isinstance(model, SizedModel) else len(case.rows)
             out.append(_alike(pipeline.draw(model, n, rules, seed=study.seed, number=1).cohort, whom))
