@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import polars as pl
 
 from twinset.audit.run import run
 from twinset.core.contracts import AuditResult, Trial
+from twinset.core.finding import not_measured
 from twinset.core.schema import Schema
 from twinset.dp.ledger import Ledger
 from twinset.errors import SchemaMismatch, collect
 from twinset.facts import Facts, make_page
-from twinset.io.infer import infer_schema
+from twinset.io.agree import Agreed, agree
 from twinset.pipeline import declared_rules
 from twinset.release.gate import Verdict, judge
 from twinset.report.page import Page
@@ -30,25 +32,26 @@ def examine(
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[AuditResult, Verdict, Page]:
-    """Findings, verdict and page for three tables of the same columns; the synthetic one may lack identifiers.
+    """Findings, verdict and page for three tables of the same columns; identifiers may be missing from any, and any column from one is left out.
 
-    Columns are read as the study declares them; without a study as they are inferred from train.
+    Columns are read as the study declares them (then all must be there); without a study one schema is inferred from all rows, and rows that one patient
+    number joins are one patient's. What was left out stands in the finding ``audit.columns``.
     """
     if train is None or synthetic is None:
         raise SchemaMismatch("an audit needs the train table and the synthetic table", hint="give both")
-    if study is None:
-        study = study_of(infer_schema(train), name="Audit of a synthetic table", generator="not known", seed=seed)
-    schema = _shared(study.schema_of_columns(), train, synthetic)
-    parts = [
-        None if f is None else conform(_like(f, train, schema), schema, where=w) for f, w in ((train, "train"), (holdout, "hold-out"), (synthetic, "synthetic"))
-    ]
-    train_part, holdout_part, synthetic_part = parts
-    assert train_part is not None
-    assert synthetic_part is not None
+    real = [train] if holdout is None else [train, holdout]
+    read = agree(real, synthetic) if study is None else _declared(study, real, synthetic)
+    study = study or study_of(read.schema, name="Audit of a synthetic table", generator="not known", seed=seed)
+    train_part, *others = (conform(f, read.schema, where=w) for f, w in zip(read.real, ("train", "hold-out"), strict=False))
+    holdout_part = others[0] if others else None
+    synthetic_part = conform(read.synthetic, read.schema.synthesised, where="synthetic")
     rules = declared_rules(study, train_part) if study.rules else ()
     result = run(Trial(train_part, synthetic_part, holdout_part, endpoints=study.build_endpoints(), rules=rules), seed=study.audit.seed, progress=progress)
     output_rules = check(rules, synthetic_part, what="the synthetic cohort")
-    verdict = judge(result.findings, output_rules, study.policy)
+    if read.notes:
+        told = not_measured("audit.columns", "; ".join(read.notes), label="How the tables were read")
+        result = replace(result, findings=(*result.findings, told))
+    verdict = judge(result.findings, output_rules, study.policy, foreign=True)
     facts = Facts(
         n_train=len(train_part),
         n_holdout=len(holdout_part) if holdout_part else 0,
@@ -61,14 +64,22 @@ def examine(
     return result, verdict, make_page(study, result, verdict, facts)
 
 
-def _shared(schema: Schema, train: pl.DataFrame, synthetic: pl.DataFrame) -> Schema:
-    """The schema of the columns to compare. Raises SchemaMismatch where the synthetic table lacks one."""
-    wanted = [c.name for c in schema.synthesised]
+def _declared(study: Study, real: Sequence[pl.DataFrame], synthetic: pl.DataFrame) -> Agreed:
+    """The tables in the declared columns and in train's types. Raises SchemaMismatch where the train or the synthetic table lacks one."""
+    declared, train = study.schema_of_columns(), real[0]
+    wanted = declared.synthesised.names
     problems = [f"the synthetic table lacks column `{n}`" for n in wanted if n not in synthetic.columns]
     problems += [f"the train table lacks column `{n}`" for n in wanted if n not in train.columns]
     if problems:
-        raise SchemaMismatch(collect(problems[:20]), hint="all three tables need the same columns; identifiers may be missing from the synthetic one")
-    return schema.select(wanted)
+        raise SchemaMismatch(collect(problems[:20]), hint="all three tables need the study's columns; identifiers may be missing")
+    unit = declared.unit if all(declared.unit in t.columns for t in real) else ""
+    extra = dict.fromkeys(n for t in (*real, synthetic) for n in t.columns if n not in declared)
+    notes = [f"not in the study, so left out: {', '.join(f'`{n}`' for n in extra)}"] if extra else []
+    if declared.unit and not unit:
+        notes.append(f"`{declared.unit}` is not in the tables of patients, so each row is taken for a patient")
+    frames = [_like(t, train, declared.select(wanted)) for t in (*real, synthetic)]
+    patients = tuple(f.with_columns(t[unit]) if unit else f for f, t in zip(frames, real, strict=False))
+    return Agreed(declared.select((*((unit,) if unit else ()), *wanted)), patients, frames[-1], tuple(notes))
 
 
 def _like(frame: pl.DataFrame, train: pl.DataFrame, schema: Schema) -> pl.DataFrame:

@@ -139,6 +139,9 @@ def audit(
     frames = [None if p is None else read_table(p, **options) for p in (train, holdout, synthetic)]
     with progress(quiet=as_json) as say:
         result, verdict, page = examine(frames[0], frames[1], frames[2], study=loaded, progress=say)
+    for f in result.findings:
+        if f.name == "audit.columns":
+            _say(f"note: {f.missing}")
     with new_folder(out, overwrite=overwrite) as temporary:
         write_audit(result, verdict, page, temporary / "custodian")
     _finish(page, verdict.to_dict(), released=verdict.released, out=out, as_json=as_json)
