@@ -11,6 +11,7 @@ import numpy as np
 
 from twinset.audit.fidelity.cells import Levels, Line, Table, aligned, independent, some, subsample
 from twinset.audit.fidelity.encode import MOST_COLUMNS, for_lines, for_trees
+from twinset.audit.fidelity.giveaway import declared, sure
 from twinset.audit.fidelity.learners import boosting, fitted, linear, one_thread, predicted
 from twinset.audit.fidelity.variation import Z95
 from twinset.audit.interval import Interval, auc
@@ -22,7 +23,7 @@ from twinset.core.seeds import Rng
 Learner = Literal["logistic", "boosting"]
 LEARNERS: tuple[Learner, ...] = ("logistic", "boosting")
 LABELS = {"logistic": "Prediction, logistic regression", "boosting": "Prediction, boosting"}
-SILENT = "One outcome, predicted by all other columns; a good score does not mean that a single effect is estimated without bias."
+SILENT = "One outcome, predicted by the other columns; a good score does not mean that a single effect is estimated without bias."
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Predict:
     """AUROC on hold-out patients of models trained on synthetic patients; rank correlation where the outcome is a number.
 
     The outcome is ``outcome``, or else the column with role "outcome", or else the event column. With more than two classes: the most
-    frequent against the rest. Beside: the same model trained on train (``train``: what a perfect generator reaches), on train with its columns permuted
+    frequent against the rest. Columns that give the outcome away are left out and named (:mod:`twinset.audit.fidelity.giveaway`). Beside: the same model trained on train (``train``: what a perfect generator reaches), on train with its columns permuted
     (``independent``) and ``chance``. Interval: DeLong over hold-out patients (numbers: Fisher's z). At most ``most`` rows are fitted.
     """
 
@@ -42,10 +43,16 @@ class Predict:
         reason = _reason(trial, name)
         if trial.holdout is None or reason:
             return tuple(_missing(x, reason or "it needs hold-out patients, and there are none") for x in LEARNERS)
-        names = some(trial.train.schema.synthesised.names, MOST_COLUMNS, rng, always=name)
+        told = declared(trial, name)
+        names = some([n for n in trial.train.schema.synthesised.names if n not in told], MOST_COLUMNS, rng, always=name)
         tables = aligned(trial.train, trial.synthetic, trial.holdout, names=names)
+        left_out = (*told, *sure(tables[0], names.index(name), rng))
+        kept = np.flatnonzero([n not in left_out for n in names])
+        if len(kept) < 2:
+            return tuple(_missing(x, f"every other column gives the outcome away: {', '.join(left_out)}") for x in LEARNERS)
+        tables = tuple(t.select(kept) for t in tables)
         target = tables[0].names.index(name)
-        task = _task(tables, target, independent(tables[0], rng), self.most, rng)
+        task = replace(_task(tables, target, independent(tables[0], rng), self.most, rng), left_out=left_out)
         seed = int(rng.integers(2**31))
         with one_thread():
             return tuple(_finding(task, learner, seed) for learner in LEARNERS)
@@ -65,6 +72,7 @@ class _Task:
     test: Table
     target: int
     name: str
+    left_out: tuple[str, ...] = ()
 
     @property
     def numeric(self) -> bool:
@@ -109,7 +117,9 @@ def _finding(task: _Task, learner: Learner, seed: int) -> Finding:
     chance = 0.0 if task.numeric else 0.5
     measure = "rank correlation" if task.numeric else "area under the ROC curve"
     says = f"A model taught by synthetic patients predicts unseen patients with {measure} {value:.3f}; taught by train, {best:.3f}."
-    if len(task.test.names) >= MOST_COLUMNS:
+    if task.left_out:
+        says += f" Left out, because they give the outcome away: {', '.join(task.left_out)}."
+    if len(task.test.names) + len(task.left_out) >= MOST_COLUMNS:
         says += f" At most {MOST_COLUMNS} columns, drawn by seed, were used."
     beside = {"train": best, "floor": best, "chance": chance, "independent": chance if math.isnan(worst) else worst}
     n = task.test.n
