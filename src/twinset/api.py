@@ -276,7 +276,9 @@ def audit(*, train: Any, holdout: Any = None, synthetic: Any, study: Study | str
 
     ``train``: the rows its generator saw; ``holdout``: patients of the same population it never saw (without them nothing
     about privacy can be measured). Frames of any common kind. ``study`` brings the schema, rules, endpoints and policy;
-    without it the schema is inferred. Raises SchemaMismatch where the tables do not have the same columns.
+    without it one schema is inferred from all tables: columns that are not in all of them are left out, identifiers are not compared, and rows that a
+    patient number joins are one patient's (the finding ``audit.columns`` says so). Raises SchemaMismatch where nothing is left to compare, or the
+    study's columns are not there.
     """
     from twinset.examine import examine
     from twinset.io.frames import to_polars

@@ -64,7 +64,8 @@ class Net:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except BrokenPipeError as gone:
             error = gone
         if isinstance(error, BrokenPipeError) or sys.stdout is not self._stdout:  # typer wraps it where its reader is gone
@@ -106,7 +107,7 @@ def _unraised(told: sys.UnraisableHookArgs) -> None:
 
 def _apart() -> None:
     """Take descriptor 2 away from all but ``sys.stderr``, also in the processes that are started from here on."""
-    if sys.stderr is not sys.__stderr__ or sys.stderr.fileno() != 2:
+    if sys.stderr is None or sys.stderr is not sys.__stderr__ or sys.stderr.fileno() != 2:
         return
     sys.stderr.flush()
     ours, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)

@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -189,5 +190,11 @@ def _parts(plan: Plan, command: Command, blocks: int, workers: int) -> Iterator[
 
 
 def _spread(processes: ProcessPoolExecutor, plan: Plan, command: Command, numbers: Sequence[int]) -> Iterator[Found]:
-    for one in as_completed([processes.submit(block, plan, number, command) for number in numbers]):
-        yield one.result()
+    try:
+        for one in as_completed([processes.submit(block, plan, number, command) for number in numbers]):
+            yield one.result()
+    except BrokenProcessPool as broken:
+        if broken.__cause__ is not None:  # not killed: what it raised could not be sent
+            raise
+        hint = "run it again with fewer --workers"
+        raise BadInput("a worker process was killed, most likely for want of memory", where="audit-dp", hint=hint) from None

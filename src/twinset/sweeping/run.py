@@ -144,7 +144,9 @@ def _run(tasks: Sequence[Task], workers: int) -> Iterator[tuple[Job, dict[str, A
         try:
             for one in as_completed(waiting):
                 yield waiting[one], one.result()
-        except BrokenProcessPool:
+        except BrokenProcessPool as broken:
+            if broken.__cause__ is not None:  # not killed: what it raised could not be sent
+                raise
             raise BadInput(
                 "a worker process was killed, most likely for want of memory; finished points are kept",
                 where="sweep",

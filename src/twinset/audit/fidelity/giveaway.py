@@ -14,7 +14,7 @@ from twinset.core.seeds import Rng
 from twinset.rules.language import RowRule
 from twinset.rules.tree import Chain, Derive, Follows, Implies, Near, Same
 
-SURE = 0.98  # area under the ROC curve (or rank correlation) of one column by itself, from which on it is the outcome told another way
+SURE = 0.99  # area under the ROC curve (or rank correlation) of one column alone: of 40 clinical tables the strongest honest column reads 0.983, what is the outcome by definition 1.000
 LEAST = 10  # rows on the smaller side of a binary outcome, below which one column may be this good by luck
 
 
@@ -24,7 +24,7 @@ def declared(trial: Trial, outcome: str) -> tuple[str, ...]:
     A time to an event is known when the event is (a censored patient's follow-up is long because nothing happened), whichever column is predicted.
     """
     schema = trial.train.schema.synthesised
-    told = [c.name for role in ("time", "event") for c in schema.with_role(role)]  # type: ignore[arg-type]
+    told = [c.name for c in (*schema.with_role("time"), *schema.with_role("event"))]
     told += [n for e in trial.endpoints if isinstance(e, Survival) for n in (e.time, e.event)]
     told += [n for columns in _ties(trial.rules) if outcome in columns for n in columns]
     return tuple(n for n in schema.names if n in told and n != outcome)
@@ -32,9 +32,9 @@ def declared(trial: Trial, outcome: str) -> tuple[str, ...]:
 
 def sure(train: Table, target: int, rng: Rng) -> tuple[str, ...]:
     """Columns of train of which each alone tells the outcome almost surely: how often the outcome occurs in a cell (twentieths of a number, levels, each kind
-    of missing) of one random half of the rows ranks the other half with an area under the ROC curve above 0.98, or the column's own order does.
+    of missing) of one random half of the rows ranks the other half with an area under the ROC curve above 0.99, or the column's own order does.
 
-    Of an outcome that is a number: rank correlation beyond 0.98. None where under 10 rows have the rarer outcome.
+    Of an outcome that is a number: rank correlation beyond 0.99. None where under 10 rows have the rarer outcome.
     """
     answer = train.parts[target]
     others = [j for j in range(len(train.names)) if j != target]
