@@ -107,13 +107,14 @@ def _unraised(told: sys.UnraisableHookArgs) -> None:
 
 def _apart() -> None:
     """Take descriptor 2 away from all but ``sys.stderr``, also in the processes that are started from here on."""
-    if sys.stderr is None or sys.stderr is not sys.__stderr__ or sys.stderr.fileno() != 2:
+    shown, own = sys.stderr, sys.__stderr__
+    if shown is None or own is None or id(shown) != id(own) or shown.fileno() != 2:
         return
-    sys.stderr.flush()
+    shown.flush()
     ours, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
-    sys.stderr = open(ours, "w", buffering=1, encoding=sys.stderr.encoding, errors=sys.stderr.errors)  # noqa: SIM115 (open to the end)
+    sys.stderr = open(ours, "w", buffering=1, encoding=shown.encoding, errors=shown.errors)  # noqa: SIM115 (open to the end)
 
 
 def _drop() -> None:
