@@ -78,8 +78,9 @@ def _declared(study: Study, real: Sequence[pl.DataFrame], synthetic: pl.DataFram
     if declared.unit and not unit:
         notes.append(f"`{declared.unit}` is not in the tables of patients, so each row is taken for a patient")
     frames = [_like(t, train, declared.select(wanted)) for t in (*real, synthetic)]
-    patients = tuple(f.with_columns(t[unit]) if unit else f for f, t in zip(frames, real, strict=False))
-    return Agreed(declared.select((*((unit,) if unit else ()), *wanted)), patients, frames[-1], tuple(notes))
+    schema = declared.select((*((unit,) if unit else ()), *wanted))
+    patients = tuple(f.with_columns(t[unit]).select(schema.names) if unit else f for f, t in zip(frames, real, strict=False))
+    return Agreed(schema, patients, frames[-1], tuple(notes))
 
 
 def _like(frame: pl.DataFrame, train: pl.DataFrame, schema: Schema) -> pl.DataFrame:

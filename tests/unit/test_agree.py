@@ -9,8 +9,10 @@ import polars as pl
 import pytest
 
 import twinset
+from twinset.core.schema import Column, Schema
 from twinset.errors import SchemaMismatch
 from twinset.io.agree import agree, alike
+from twinset.study import study_of
 
 
 def patients(n: int, seed: int = 0) -> pl.DataFrame:
@@ -54,7 +56,7 @@ def test_visits_are_one_patients_where_a_number_joins_them() -> None:
     first, second = visits.filter(pl.col("patient_id") < 1040), visits.filter(pl.col("patient_id") >= 1040)
     read = agree([first, second], visits.drop("patient_id"))
     assert read.schema.unit == "patient_id"
-    assert "patient_id" in read.real[0].columns
+    assert all(tuple(t.columns) == read.schema.names for t in read.real)
     assert "patient_id" not in read.synthetic.columns
     assert any("one patient" in n for n in read.notes)
 
@@ -93,3 +95,15 @@ def test_what_has_no_type_in_common_is_left_out_and_nothing_in_common_is_an_erro
     assert any("of other types" in n and "`lab`" in n for n in read.notes)
     with pytest.raises(SchemaMismatch, match="no column in common"):
         agree([table], table.rename({n: n + "2" for n in table.columns}))
+
+
+def test_a_study_names_the_patient_of_an_audit_too() -> None:
+    """The patient column was dropped on the way in: 60 patients of 2 visits were judged as 120."""
+    rows = pl.concat([patients(120).rename({"rownames": "who"})] * 2)
+    columns = (Column("age", "integer"), Column("lab", "number"), Column("sex", "category", levels=("f", "m")), Column("who", "text", "identifier"))
+    study = study_of(Schema(columns, unit="who"), name="visits")
+    parts = [rows.filter(pl.col("who") % 3 == i) for i in range(3)]
+    found = twinset.audit(train=parts[0], holdout=parts[1], synthetic=parts[2].drop("who").with_columns(more=1), study=study)
+    attacked = next(f for f in found.findings if f.name == "membership.distance" and f.where == "all patients")
+    assert attacked.n == 80
+    assert next(f for f in found.findings if f.name == "audit.columns").missing == "not in the study, so left out: `more`"

@@ -57,7 +57,7 @@ def agree(real: Sequence[pl.DataFrame], synthetic: pl.DataFrame) -> Agreed:
         kept = Schema((Column(unit, "text", "identifier", identifier="patient number"), *kept.columns), unit=unit)
         notes.append(f"rows with the same `{unit}` are taken for one patient's")
     frames = [pl.DataFrame([columns[n][i] for n in kept.names if n != unit]) for i in range(len(real) + 1)]
-    patients = [f.with_columns(t[unit]) if unit else f for f, t in zip(frames, real, strict=False)]
+    patients = [f.with_columns(t[unit]).select(kept.names) if unit else f for f, t in zip(frames, real, strict=False)]
     return Agreed(kept, tuple(patients), frames[-1], tuple(notes))
 
 
