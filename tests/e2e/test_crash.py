@@ -12,6 +12,7 @@ import pytest
 from typer.main import get_command
 
 from twinset.cli.app import app
+from twinset.cli.app import run as inside
 from twinset.cli.net import ORDER
 
 VALUE = "Mary Smith 1950"
@@ -221,6 +222,23 @@ main()
 def test_an_interruption_that_python_swallows_is_raised_again(tmp_path: Path) -> None:
     """In a callback or a destructor a KeyboardInterrupt is printed and lost; the run went on."""
     assert interrupted(tmp_path, SWALLOWED, at="now").endswith("interrupted, nothing written\n")
+
+
+def test_an_interruption_ends_the_work_of_all_workers(tmp_path: Path) -> None:
+    said = interrupted(tmp_path, EAGER, "audit-dp", "--front", "--pairs", "9600", "--workers", "2", at="of 9,600 pairs")
+    assert said.endswith("interrupted, what was tried until then is told above\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interruption_of_a_command_inside_a_command_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It became exit code 130 of the inner command, and `audit-dp` went on to the next pair."""
+
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("twinset.api.plugins", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        inside(["plugins"])
 
 
 @pytest.mark.parametrize("options", [(), ("-u",)], ids=["buffered", "unbuffered"])
