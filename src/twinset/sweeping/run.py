@@ -96,6 +96,7 @@ def sweep(  # noqa: PLR0913
         done = finished(place, jobs)
         missing = [j for j in jobs if j not in done]
         tasks, known = _tasks(stuff, place, grid, jobs, missing, measure)
+        say(f"{len(done)} of {len(jobs)} points")
         for job, made in _run(tasks, workers):
             done[job] = made
             say(f"{len(done)} of {len(jobs)} points · {job}")
