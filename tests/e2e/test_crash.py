@@ -60,7 +60,7 @@ STUDY = ["s.toml", "-o", "out"]
 COMMANDS = {  # where the command first calls other code, and how it is called
     "init": ("twinset.draft", "draft", ["init", "t.csv"]),
     "release": ("twinset.study", "load", ["release", *STUDY]),
-    "report": ("twinset.release.folder", "read_page", ["report", "out"]),
+    "report": ("twinset.release.page_file", "read_page", ["report", "out"]),
     "audit": ("twinset.io.read", "read_table", ["audit", "--train", "t.csv", "--synthetic", "t.csv", "-o", "out"]),
     "compare": ("twinset.study", "load", ["compare", *STUDY]),
     "split": ("twinset.io.read", "read_table", ["split", "t.csv", "-o", "out"]),
