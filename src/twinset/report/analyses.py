@@ -118,7 +118,9 @@ def _analysis(c: Comparison, axis: Axis, guides: Sequence[Guide]) -> Analysis:
     train = words(c.train.value, c.train.low, c.train.high)
     synthetic = words(c.synthetic.value, c.widened_low, c.widened_high)
     holdout = words(c.holdout.value, c.holdout.low, c.holdout.high) if c.holdout else ("", "")
-    ends = (c.widened_low, c.widened_high) if math.isfinite(c.widened_low) else (c.synthetic.value, c.synthetic.value)  # no interval that was tested: a bare ring
+    ends = (
+        (c.widened_low, c.widened_high) if math.isfinite(c.widened_low) else (c.synthetic.value, c.synthetic.value)
+    )  # no interval that was tested: a bare ring
     bars = [bar(c.train, c.train.low, c.train.high, ("square", "train")), bar(c.synthetic, *ends, ("ring", "made"))]
     if c.holdout:
         bars.append(bar(c.holdout, c.holdout.low, c.holdout.high, ("triangle", "holdout")))
