@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,8 +168,15 @@ def release(study: Study | str | Path, folder: str | Path | None = None, *, over
     return made
 
 
-def combine(
-    release: Made | str | Path | Sequence[Any], analysis: Any, *, n: int | None = None, runs: int = 200, level: float = 0.95, seed: int = 0
+def combine(  # noqa: PLR0913
+    release: Made | str | Path | Sequence[Any],
+    analysis: Any,
+    *,
+    n: int | None = None,
+    generator: str = "",
+    runs: int = 200,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> Inference:
     """What an analysis of the synthetic copies says about the population: estimate, honest standard error, interval.
 
@@ -180,20 +186,17 @@ def combine(
 
     A private release of ``aim`` or ``mst`` holds its model: ``runs`` times patients are drawn from it, measured with the noise that was really used,
     fitted again, and analysed (parametric bootstrap; post-processing, so it costs no budget). The interval is normal, about the estimate less its
-    bias. Otherwise it is T_s = v (k/n + 1/m) (Raab, Nowok and Dibben 2016), which needs the standard error and ``n``, the number of real patients.
-    Neither covers a model that is wrong; see ``silent_on``. Not for picking the copy that looks best.
+    bias. For one copy of ``trees`` it is T_s = v (k/n + 1) (Raab, Nowok and Dibben 2016), which needs the standard error and ``n``, the number of real
+    patients; effects are biased towards none there, and ``says`` tells how far that goes. Frames do not know who made them: give ``generator``.
+    Neither rule covers a model that is wrong; see ``silent_on``. Not for picking the copy that looks best.
 
-    Raises BadInput where no rule fits: a private release without its model, copies of ``avatars``, an analysis that fails under the noise.
+    Raises BadInput where no rule was tested: a private release without its model, several copies of ``trees``, copies of any other generator, an
+    analysis that fails under the noise.
     """
     from twinset.inference import infer_population
-    from twinset.inference.copies import in_memory, of_frames, read_copies
-    from twinset.release.folder import Made
+    from twinset.inference.copies import copies_of
 
-    if isinstance(release, Made):
-        copies = in_memory([c.frame for c in release.copies], json.loads(release.public_study), release.model, n=n)
-    else:
-        copies = read_copies(Path(release), n=n) if isinstance(release, str | Path) else of_frames(release, n=n)
-    return infer_population(copies, analysis, runs=runs, level=level, seed=seed)
+    return infer_population(copies_of(release, n=n, generator=generator), analysis, runs=runs, level=level, seed=seed)
 
 
 def sweep(  # noqa: PLR0913

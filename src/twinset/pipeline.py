@@ -89,7 +89,7 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
     output_rules = [check(rules, c.cohort, what="the synthetic cohort") for c in copies]
     output = _look(model, copies, output_rules)
     verdict = decide(proof, output, study.policy) if proof and proof["decided_by"] == OUTPUT else None
-    trial = Trial(by_patient(train), copies[0].cohort, by_patient(holdout), endpoints=endpoints, rules=rules, notes=imposed(generator, train.schema))
+    trial = Trial(by_patient(train), copies[0].cohort, by_patient(holdout), endpoints=endpoints, rules=rules, notes=_notes(study, generator, train.schema))
     trials = [replace(trial, synthetic=c.cohort, link=c.link) for c in copies]
     results = [run(t, seed=study.audit.seed, progress=say, advice=verdict is not None) for t in trials]
     if len(copies) > 1:
@@ -229,6 +229,11 @@ def by_patient(cohort: Cohort) -> Cohort:
     """What may be synthesised, and whose rows they are: attacks count patients, not rows."""
     unit = cohort.schema.unit
     return cohort.select((*((unit,) if unit else ()), *cohort.schema.synthesised.names))
+
+
+def _notes(study: Study, generator: object, schema: Schema) -> dict[str, str]:
+    """Who made the copies, and what it held fixed."""
+    return {"generator": study.generator.name, **imposed(generator, schema)}
 
 
 def imposed(generator: object, schema: Schema) -> dict[str, str]:

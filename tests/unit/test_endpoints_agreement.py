@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from twinset.audit.endpoints.agreement import Perfect, comparison, measure, verdict
+from twinset.audit.endpoints.agreement import comparison, measure, verdict
 from twinset.audit.endpoints.hazards import kaplan_meier
+from twinset.audit.endpoints.scatter import fresh, independent, perfect, scales
 from twinset.audit.endpoints.survival import Survival
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import Effect, Trial
@@ -85,18 +86,42 @@ def test_ceiling_averages_to_the_published_table(power: float, naive: float, wid
 
     centre = 0.0 if power == 0.05 else 1.959964 + NormalDist().inv_cdf(power)
     z = centre + np.random.default_rng(0).standard_normal(20_000)
-    perfect = [Perfect(float(x), 1.0) for x in z]
-    assert np.mean([p.keeps(p.z) for p in perfect]) == pytest.approx(widened, abs=0.012)
-    assert np.mean([p.keeps(p.z, widening=1.0) for p in perfect]) == pytest.approx(naive, abs=0.012)
+    ceiling = [perfect(float(x), 1.0) for x in z]
+    assert np.mean([p.keeps() for p in ceiling]) == pytest.approx(widened, abs=0.012)
+    assert np.mean([p.keeps(widening=1.0) for p in ceiling]) == pytest.approx(naive, abs=0.012)
 
 
-def test_perfect_overlap_and_estimate_have_their_known_values() -> None:
-    perfect = Perfect(2.5, 1.0)
-    assert perfect.overlap(2.5) == pytest.approx(0.796, abs=0.001)
-    assert perfect.inside(2.5) == pytest.approx(0.95, abs=0.001)
-    assert perfect.gap(2.5) == pytest.approx(0.798, abs=0.001)
+def test_overlap_and_estimate_have_their_known_values() -> None:
+    """At k = n fresh patients lie sqrt(2) as far from train's estimate as a perfect model does."""
+    assert perfect(2.5, 1.0).overlap() == pytest.approx(0.796, abs=0.001)
+    assert perfect(2.5, 1.0).inside() == pytest.approx(0.95, abs=0.001)
+    assert perfect(2.5, 1.0).gap() == pytest.approx(0.798, abs=0.001)
+    assert fresh(2.5, 1.0).overlap() == pytest.approx(0.712, abs=0.001)
+    assert fresh(2.5, 1.0).inside() == pytest.approx(0.834, abs=0.001)
+    assert fresh(2.5, 1.0).gap() == pytest.approx(1.128, abs=0.001)
     draws = np.random.default_rng(0).normal(0.0, 2**-0.5, 200_000)
-    assert Perfect(2.5, 2.0).gap(0.0) == pytest.approx(np.abs(draws - 2.5).mean(), abs=0.005)
+    assert independent(2.5, 2.0).gap() == pytest.approx(np.abs(draws - 2.5).mean(), abs=0.005)
+
+
+def test_the_band_narrows_with_contrasts_that_do_not_move_together() -> None:
+    one = scales([1.0], 1.0, None, stream(0))["difference"]
+    together, apart = (scales([1.0] * 3, 1.0, r, stream(0))["difference"] for r in (np.full((3, 3), 0.999) + 0.001 * np.eye(3), np.eye(3)))
+    assert one["floor_high"] == pytest.approx(2.241 * 2**0.5, rel=0.05)  # the 97.5 % quantile of |Z|, times sqrt(2)
+    assert together["floor_high"] == pytest.approx(one["floor_high"], rel=0.05)
+    assert apart["floor_high"] - apart["floor_low"] < 0.7 * (one["floor_high"] - one["floor_low"])
+    assert one["floor"] == pytest.approx(apart["floor"])
+
+
+def test_an_interval_is_shown_only_where_it_was_tested() -> None:
+    train = trial_of(400, 0.5, 0)
+    for generator, shown in (("trees", True), ("avatars", False), ("", False)):
+        found = measure(ENDPOINT, Trial(train, train, notes={"generator": generator}), stream(0))
+        ends = [e for c in found.comparisons for e in (c.widened_low, c.widened_high)]
+        assert bool(np.isfinite(ends).all()) == bool(np.isfinite(ends).any()) == shown
+        decision = next(f for f in found.findings if f.name == "endpoint.decision")
+        assert ("biased towards none" in decision.says) == shown
+        assert ("not tested" in decision.silent_on) == (not shown)
+        assert found.comparisons[0].decision_kept
 
 
 def test_what_cannot_be_estimated_says_why() -> None:

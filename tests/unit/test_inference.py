@@ -203,20 +203,39 @@ def test_analyses_in_every_form() -> None:
 
 def test_t_s_where_no_model_was_released() -> None:
     frame = patients()
-    made = twinset.combine([frame, frame], share, n=750)
+    made = twinset.combine([frame], share, n=750, generator="trees")
     p, error = share(frame)
     assert made.value == pytest.approx(p)
-    assert made.error == pytest.approx(error * math.sqrt(2 + 1 / 2))
+    assert made.error == pytest.approx(error * math.sqrt(2 + 1))
     assert "only if the generator's model is right" in made.silent_on
+    assert "biased towards none" in made.says
     with pytest.raises(BadInput, match="number of real patients"):
-        twinset.combine([frame], share)
+        twinset.combine([frame], share, generator="trees")
     with pytest.raises(BadInput, match="standard error"):
-        twinset.combine([frame], lambda f: share(f)[0], n=750)
+        twinset.combine([frame], lambda f: share(f)[0], n=750, generator="trees")
     with pytest.raises(BadInput, match="equally many rows"):
-        twinset.combine([frame, frame.head(10)], share, n=750)
+        twinset.combine([frame, frame.head(10)], share, n=750, generator="trees")
 
 
-@pytest.mark.parametrize(("changed", "said"), [({"private": True}, "without its model"), ({"generator": "avatars"}, "no rule is known")])
+def test_frames_alone_do_not_say_who_made_them() -> None:
+    with pytest.raises(BadInput, match="which generator made") as asked:
+        twinset.combine([patients()], share, n=750)
+    assert "generator=" in asked.value.hint
+    with pytest.raises(BadInput, match="no rule is known"):
+        twinset.combine([patients()], share, n=750, generator="avatars")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"private": True}, "without its model"),
+        ({"generator": "avatars"}, "no rule is known"),
+        ({"generator": "copycat"}, "no rule is known"),
+        ({"generator": "bayesian_network"}, "was not tested"),
+        ({"generator": "somebody:Else"}, "was not tested"),
+        ({"generator": "trees", "frames": (patients(), patients())}, "several copies"),
+    ],
+)
 def test_refused_where_no_rule_fits(changed: dict[str, object], said: str) -> None:
     copies = replace(Copies((patients(),), None, None, n=1500), **changed)  # type: ignore[arg-type]
     with pytest.raises(BadInput, match=said) as refused:
@@ -259,3 +278,5 @@ def test_released_folder(tmp_path: Path) -> None:
     (home / "model.json").unlink()
     with pytest.raises(BadInput, match="without its model"):
         twinset.combine(home, share)
+    with pytest.raises(BadInput, match="says itself"):
+        twinset.combine(home, share, generator="trees")

@@ -296,6 +296,17 @@ class TestAdvice:
         real = [replace(s, findings=tuple(replace(f, beside={"independent": 0.3, "floor": 0.19}) for f in s.findings)) for s in spots(FLAT)]
         assert advise(real, "aim").epsilon == 2.0
 
+    def test_below_the_floor_is_no_gain(self) -> None:
+        """Catches a rule that measures the loss from a figure better than new patients': at 5, 0.106 is 0.001 from what they score, though 100 reads 0.05."""
+        curve = {1.0: 0.25, 5.0: 0.106, 100.0: 0.05}
+        made = spots(curve, scatter=0.001)
+        real = [
+            replace(s, findings=tuple(replace(f, beside={"independent": 0.3, "floor": 0.105, "floor_low": 0.1, "floor_high": 0.105}) for f in s.findings))
+            for s in made
+        ]
+        assert advise(real, "aim").epsilon == 5.0
+        assert advise(made, "aim").epsilon == 100.0
+
     def test_where_most_of_the_gain_already_is(self) -> None:
         """From 0.25 to 0.10 and slowly on: nine tenths of it are there at 5, though only the largest will do."""
         advice = advise(spots({1.0: 0.25, 5.0: 0.115, 10.0: 0.108, 100.0: 0.1}, half=0.001), "aim")

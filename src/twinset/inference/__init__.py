@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from twinset.audit.endpoints.synthesis import BIASED, tested
 from twinset.core.seeds import stream
 from twinset.errors import BadInput
 from twinset.inference.analysis import Analysis, Estimate, Estimates, prepared, unmeasured
@@ -176,12 +177,7 @@ def _t_s(copies: Copies, found: np.ndarray, level: float) -> Inference:
             where="combine",
             hint="ask for a release that holds model.json (generators `aim` and `mst` write it)",
         )
-    if copies.generator in NOT_A_SAMPLE:
-        raise BadInput(
-            f"no rule is known for copies of `{copies.generator}`: its rows start from single patients, not from a model of them",
-            where="combine",
-            hint="use `trees`, or `aim` under a budget, where estimates are to be reported",
-        )
+    _demand_tested(copies)
     if copies.n is None:
         raise BadInput("the number of real patients is not known", where="combine", hint="give n=")
     if not np.isfinite(found[:, 1]).all():
@@ -192,9 +188,28 @@ def _t_s(copies: Copies, found: np.ndarray, level: float) -> Inference:
     error, value = math.hypot(sampling, synthesis), float(found[:, 0].mean())
     half = float(norm.ppf(0.5 + level / 2)) * error
     naive = _naive(found, level)
-    says = f"{_figure(value)} ({level:.0%} interval {_figure(value - half)} to {_figure(value + half)}) in the population. {_beside(naive, (value - half, value + half))}"
+    says = f"{_figure(value)} ({level:.0%} interval {_figure(value - half)} to {_figure(value + half)}) in the population. {BIASED[copies.generator]} {_beside(naive, (value - half, value + half))}"
     silent = "It holds only if the generator's model is right for this analysis: copies of a model that smooths a relation away are biased, and no interval shows it."
     return Inference(value, error, value - half, value + half, level, 0.0, sampling, math.nan, synthesis, *naive, n, rows, m, 0, T_S, says, silent)
+
+
+def _demand_tested(copies: Copies) -> None:
+    """Raises BadInput where T_s was not tested for what made these copies."""
+    if not copies.generator:
+        raise BadInput("frames do not say which generator made them, and no rule holds for all", where="combine", hint='give generator="trees", if it was')
+    hint = "use one copy of `trees`, or `aim` under a budget, where estimates are to be reported"
+    if copies.generator in NOT_A_SAMPLE:
+        raise BadInput(
+            f"no rule is known for copies of `{copies.generator}`: its rows start from single patients, not from a model of them", where="combine", hint=hint
+        )
+    if not tested(copies.generator):
+        raise BadInput(f"the rule T_s was not tested for copies of `{copies.generator}`", where="combine", hint=hint)
+    if len(copies.frames) > 1:
+        raise BadInput(
+            f"the rule T_s does not hold for several copies of `{copies.generator}`: they share one fitted model, and each copy more makes the interval narrower and no truer",
+            where="combine",
+            hint=f'give one of them: combine([frame], analysis, n=..., generator="{copies.generator}")',
+        )
 
 
 def _naive(found: np.ndarray, level: float) -> tuple[float, float, float]:

@@ -15,6 +15,7 @@ from twinset.errors import BadInput
 
 if TYPE_CHECKING:
     from twinset.generators.marginals import MarginalsModel
+    from twinset.release.folder import Made
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,14 +31,27 @@ class Copies:
     private: bool = False
 
 
-def of_frames(frames: Sequence[Any], *, n: int | None) -> Copies:
-    """Copies that somebody drew, frames of any common kind; ``n``: real patients behind them."""
+def copies_of(release: Made | str | Path | Sequence[Any], *, n: int | None, generator: str) -> Copies:
+    """The copies of a release in a folder or in memory, or frames, whose ``generator`` is then to be named. Raises BadInput where it is none of them."""
+    from twinset.release.folder import Made
+
+    if not isinstance(release, Made | str | Path):
+        return of_frames(release, n=n, generator=generator)
+    if generator:
+        raise BadInput("a release says itself which generator made it", where="combine", hint="leave `generator` out")
+    if isinstance(release, Made):
+        return in_memory([c.frame for c in release.copies], json.loads(release.public_study), release.model, n=n)
+    return read_copies(Path(release), n=n)
+
+
+def of_frames(frames: Sequence[Any], *, n: int | None, generator: str) -> Copies:
+    """Copies that somebody drew, frames of any common kind; ``n``: real patients behind them; ``generator``: its name, "" where nobody said."""
     from twinset.io.frames import to_polars
 
     made = tuple(to_polars(f) for f in frames)
     if not made or len({f.height for f in made}) != 1:
         raise BadInput("the copies do not have equally many rows, or there are none", where="combine", hint="give all copies of one release, and nothing else")
-    return Copies(made, _inferred(made[0]), None, n=n)
+    return Copies(made, _inferred(made[0]), None, n=n, generator=generator)
 
 
 def in_memory(frames: Sequence[pl.DataFrame], study: Mapping[str, Any], model: Mapping[str, Any] | None, *, n: int | None) -> Copies:

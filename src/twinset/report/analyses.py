@@ -91,7 +91,7 @@ def _axis(group: Sequence[Comparison], *, ratio: bool) -> Axis:
     ends: list[float] = [0.0]
     for c in group:
         effects = [c.train, *([c.holdout] if c.holdout else [])]
-        ends += [v for e in effects for v in (e.low, e.high)] + [c.widened_low, c.widened_high]
+        ends += [v for e in effects for v in (e.low, e.high)] + [c.synthetic.value, c.widened_low, c.widened_high]
     finite = [v for v in ends if math.isfinite(v)]
     low, high = min(finite), max(finite)
     if not ratio:
@@ -118,7 +118,10 @@ def _analysis(c: Comparison, axis: Axis, guides: Sequence[Guide]) -> Analysis:
     train = words(c.train.value, c.train.low, c.train.high)
     synthetic = words(c.synthetic.value, c.widened_low, c.widened_high)
     holdout = words(c.holdout.value, c.holdout.low, c.holdout.high) if c.holdout else ("", "")
-    bars = [bar(c.train, c.train.low, c.train.high, ("square", "train")), bar(c.synthetic, c.widened_low, c.widened_high, ("ring", "made"))]
+    ends = (
+        (c.widened_low, c.widened_high) if math.isfinite(c.widened_low) else (c.synthetic.value, c.synthetic.value)
+    )  # no interval that was tested: a bare ring
+    bars = [bar(c.train, c.train.low, c.train.high, ("square", "train")), bar(c.synthetic, *ends, ("ring", "made"))]
     if c.holdout:
         bars.append(bar(c.holdout, c.holdout.low, c.holdout.high, ("triangle", "holdout")))
     bars = [b for b in bars if math.isfinite(b.value) and math.isfinite(b.low) and math.isfinite(b.high)]

@@ -31,7 +31,7 @@ PAIRS: Key = ("fidelity.pairs", "")
 
 @dataclass(frozen=True)
 class Seen:
-    """One measure at one epsilon: its repeats, the mean ends of the figures' own 95 % intervals, and where as good as real begins (NaN: unknown)."""
+    """One measure at one epsilon: its repeats (none better than what new patients score), the mean ends of the figures' own 95 % intervals, and where as good as real begins (NaN: unknown)."""
 
     values: tuple[float, ...]
     low: float
@@ -98,10 +98,19 @@ def judged(spot: Spot) -> dict[Key, Finding]:
 
 
 def _seen(found: Sequence[Finding]) -> Seen:
-    ends = [(f.low if math.isfinite(f.low) else f.value, f.high if math.isfinite(f.high) else f.value) for f in found]
+    values = [_scored(f) for f in found]
+    ends = [[v + (end - f.value if math.isfinite(end) else 0.0) for end in (f.low, f.high)] for v, f in zip(values, found, strict=True)]
     bands = [b for f in found if (b := scale(f).band) is not None]
     edge = float(np.mean([max(b) if found[0].better == "lower" else min(b) for b in bands])) if bands else math.nan
-    return Seen(tuple(f.value for f in found), float(np.mean([a for a, _ in ends])), float(np.mean([b for _, b in ends])), edge)
+    return Seen(tuple(values), float(np.mean([a for a, _ in ends])), float(np.mean([b for _, b in ends])), edge)
+
+
+def _scored(finding: Finding) -> float:
+    """The value, or the floor where it lies beyond: better than new patients is sampling noise learnt by heart, and no merit."""
+    floor = finding.beside.get("floor", math.nan)
+    if not math.isfinite(floor):
+        return finding.value
+    return max(finding.value, floor) if finding.better == "lower" else min(finding.value, floor)
 
 
 def _differing(here: Mapping[Key, Seen], there: Mapping[Key, Seen], spots: Sequence[Spot]) -> tuple[str, ...]:

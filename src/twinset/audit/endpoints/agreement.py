@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from twinset.audit.endpoints.hazards import Z95, two_sided
+from twinset.audit.endpoints.scatter import Scores, scales
+from twinset.audit.endpoints.synthesis import BIASED, tested
 from twinset.audit.interval import clopper_pearson
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import Comparison, Curve, Effect, Endpoint, Trial
@@ -17,6 +19,7 @@ from twinset.core.finding import Better, Finding, not_measured
 from twinset.core.seeds import Rng
 
 MODEL = "The widened interval (T_s) holds only if the generator's model is right."
+UNTESTED = "No interval for the population is shown: T_s was not tested for this generator, and here it only serves to decide."
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,13 @@ class WithCurves(Protocol):
 
 
 @runtime_checkable
+class WithCorrelation(Protocol):
+    """An endpoint that knows how the estimates of its contrasts move together."""
+
+    def correlation(self, cohort: Cohort) -> np.ndarray: ...
+
+
+@runtime_checkable
 class WithReason(Protocol):
     """An endpoint that can say why a cohort gives no effect, and what would impose agreement."""
 
@@ -48,7 +58,8 @@ def measure(endpoint: Endpoint, trial: Trial, rng: Rng) -> Agreement:
     """Findings, comparisons and curves of one endpoint.
 
     Synthetic estimates get the variance T_s = v (k/n + 1/m), m = 1, v the naive variance at k synthetic rows and n train patients
-    (Raab, Nowok and Dibben 2016): an interval for the population, if the generator's model is right. A naive interval on synthetic data covers 82 %, not 95 %.
+    (Raab, Nowok and Dibben 2016). Decisions are made with it; as an interval for the population it is shown only for generators for which
+    it was tested (``trial.notes["generator"]``). A naive interval on synthetic data covers 82 %, not 95 %.
     """
     curves: tuple[Curve, ...] = ()
     more: tuple[Finding, ...] = ()
@@ -59,8 +70,9 @@ def measure(endpoint: Endpoint, trial: Trial, rng: Rng) -> Agreement:
     where = endpoint.name
     if not comparisons:
         return Agreement((*(not_measured(n, _why(endpoint, trial), better=b, where=where, label=t) for n, b, t in _NAMES), *more), (), curves)
-    perfect = [Perfect(c.train.value / c.train.error, len(trial.synthetic) / len(trial.train)) for c in comparisons]
-    return Agreement((*_findings(comparisons, perfect), *_unmatched(endpoint, trial, comparisons), *more), comparisons, curves)
+    beside = scales([c.train.value / c.train.error for c in comparisons], len(trial.synthetic) / len(trial.train), _together(endpoint, trial, comparisons), rng)
+    found = _findings(comparisons, beside, trial.notes.get("generator", ""))
+    return Agreement((*found, *_unmatched(endpoint, trial, comparisons), *more), comparisons, curves)
 
 
 def compare(endpoint: Endpoint, trial: Trial) -> tuple[Comparison, ...]:
@@ -70,8 +82,10 @@ def compare(endpoint: Endpoint, trial: Trial) -> tuple[Comparison, ...]:
     holdout = {} if trial.holdout is None else {e.contrast: e for e in endpoint.estimate(trial.holdout)}
     constraint = endpoint.constraint(trial) if isinstance(endpoint, WithReason) else ""
     ratio = len(trial.synthetic) / len(trial.train)
+    known = tested(trial.notes.get("generator", ""))
     pairs = [(e, synthetic[e.contrast]) for e in train if e.contrast in synthetic]
-    return tuple(comparison(endpoint.name, a, b, ratio, holdout.get(a.contrast), constraint) for a, b in pairs)
+    made = (comparison(endpoint.name, a, b, ratio, holdout.get(a.contrast), constraint) for a, b in pairs)
+    return tuple(c if known else replace(c, widened_low=math.nan, widened_high=math.nan) for c in made)
 
 
 def comparison(endpoint: str, train: Effect, synthetic: Effect, ratio: float, holdout: Effect | None, constraint: str) -> Comparison:
@@ -96,51 +110,11 @@ def verdict(value: float, error: float) -> int:
 def karr(train: Effect, value: float, error: float) -> float:
     """Overlap of the train interval and the one of the synthetic estimate as seen from train (variance v k/n): the mean of the two shares.
 
-    At most 1; negative where they do not touch (Karr et al. 2006, not clipped). A perfect generator expects 0.796 at k = n, one copy.
+    At most 1; negative where they do not touch (Karr et al. 2006, not clipped). At k = n fresh patients expect 0.712, a perfect model 0.796.
     """
     low, high = value - Z95 * error, value + Z95 * error
     shared = min(train.high, high) - max(train.low, low)
     return 0.5 * (shared / (train.high - train.low) + shared / (high - low))
-
-
-@dataclass(frozen=True)
-class Perfect:
-    """What a perfect generator scores, given the train estimate ``z`` standard errors from no effect and k/n = ``ratio``.
-
-    Its estimate scatters about the train estimate with variance v n/k. Averaged over trials of 80 % power it keeps the decision in
-    0.667 (T_s) or 0.800 (v k/n) of cases: papers' table for one copy. ``centre`` = 0 in place of ``z`` gives columns drawn independently.
-    """
-
-    z: float
-    ratio: float
-
-    def keeps(self, centre: float, *, widening: float | None = None) -> float:
-        """Probability that the decision stands if the synthetic estimate scatters about ``centre``."""
-        cut = Z95 * math.sqrt((1 + self.ratio) / self.ratio if widening is None else widening)
-        spread = 1 / math.sqrt(self.ratio)
-        above, below = 1 - phi((cut - centre) / spread), phi((-cut - centre) / spread)
-        if abs(self.z) < Z95:
-            return 1 - above - below
-        return above if self.z > 0 else below
-
-    def inside(self, centre: float) -> float:
-        """Probability that the synthetic estimate lies inside the train interval."""
-        spread = 1 / math.sqrt(self.ratio)
-        return phi((self.z + Z95 - centre) / spread) - phi((self.z - Z95 - centre) / spread)
-
-    def gap(self, centre: float) -> float:
-        """Expected distance of the synthetic from the train estimate, in train standard errors (folded normal)."""
-        spread, far = 1 / math.sqrt(self.ratio), centre - self.z
-        return spread * math.sqrt(2 / math.pi) * math.exp(-((far / spread) ** 2) / 2) + far * (1 - 2 * phi(-far / spread))
-
-    def overlap(self, centre: float) -> float:
-        """Expected overlap of the intervals, not clipped."""
-        return 1 - self.gap(centre) / (2 * Z95)
-
-
-def phi(x: float) -> float:
-    """The standard normal distribution function."""
-    return 0.5 * math.erfc(-x / math.sqrt(2))
 
 
 _NAMES: tuple[tuple[str, Better, str], ...] = (
@@ -151,78 +125,47 @@ _NAMES: tuple[tuple[str, Better, str], ...] = (
 )
 
 
-def _findings(comparisons: Sequence[Comparison], perfect: Sequence[Perfect]) -> tuple[Finding, ...]:
+def _findings(comparisons: Sequence[Comparison], beside: dict[str, Scores], generator: str) -> tuple[Finding, ...]:
     where, n = comparisons[0].endpoint, len(comparisons)
     imposed = f" Imposed, not replicated: {comparisons[0].constraint}" if comparisons[0].constraint else ""
+    silent = f"The contrasts share a reference arm and are not independent. {MODEL if tested(generator) else UNTESTED}{imposed}"
     kept, inside = sum(c.decision_kept for c in comparisons), sum(c.estimate_inside for c in comparisons)
-
-    def expected(of: Callable[[Perfect], float]) -> float:
-        return float(np.mean([of(p) for p in perfect]))
-
-    scales = {
-        "decision": {"floor": expected(lambda p: p.keeps(p.z)), "independent": expected(lambda p: p.keeps(0.0))},
-        "estimate": {"floor": expected(lambda p: p.inside(p.z)), "independent": expected(lambda p: p.inside(0.0))},
-        "overlap": {"floor": expected(lambda p: p.overlap(p.z)), "independent": expected(lambda p: p.overlap(0.0))},
-        "difference": {"floor": expected(lambda p: p.gap(p.z)), "independent": expected(lambda p: p.gap(0.0))},
-    }
-    silent = f"The contrasts share a reference arm and are not independent. {MODEL}{imposed}"
     overlap = float(np.mean([c.overlap for c in comparisons]))
-    gaps = [abs(c.synthetic.value - c.train.value) / c.train.error for c in comparisons]
+    gap = float(np.mean([abs(c.synthetic.value - c.train.value) / c.train.error for c in comparisons]))
     error = Z95 * float(np.mean([c.synthetic.error / c.train.error for c in comparisons]))  # contrasts moving together: the widest case
-    gap = float(np.mean(gaps))
-    p = scales["decision"]["floor"]
-    return (
-        Finding(
-            "endpoint.decision",
-            kept / n,
-            *clopper_pearson(kept, n),
-            n,
-            "higher",
-            scales["decision"] | {"ceiling": p},
-            where,
-            f"{kept} of {n} decisions at 5 % are kept by one widened synthetic copy; a perfect generator would keep {p:.0%} of them on average.",
-            silent,
-            label="Decisions kept",
-        ),
-        Finding(
-            "endpoint.estimate",
-            inside / n,
-            *clopper_pearson(inside, n),
-            n,
-            "higher",
-            scales["estimate"] | {"ceiling": scales["estimate"]["floor"]},
-            where,
-            f"{inside} of {n} synthetic estimates lie inside the 95 % interval of train; a perfect generator would place {scales['estimate']['floor']:.0%} there.",
-            silent,
-            label="Estimates inside the train interval",
-        ),
-        Finding(
-            "endpoint.overlap",
-            overlap,
-            overlap - error / (2 * Z95),
-            min(1.0, overlap + error / (2 * Z95)),
-            n,
-            "higher",
-            scales["overlap"],
-            where,
-            f"The intervals overlap by {overlap:.0%}; a perfect generator expects {scales['overlap']['floor']:.0%}, so this is not a share of 100 %.",
-            silent,
-            label="Overlap of intervals",
-        ),
-        Finding(
-            "endpoint.difference",
-            gap,
-            max(0.0, gap - error),
-            gap + error,
-            n,
-            "lower",
-            scales["difference"],
-            where,
-            f"Synthetic estimates lie {gap:.2f} train standard errors from train's on average; a perfect generator's lie {scales['difference']['floor']:.2f} away.",
-            silent,
-            label="Standardised difference",
-        ),
+    ends = {
+        "decision": (kept / n, *clopper_pearson(kept, n)),
+        "estimate": (inside / n, *clopper_pearson(inside, n)),
+        "overlap": (overlap, overlap - error / (2 * Z95), min(1.0, overlap + error / (2 * Z95))),
+        "difference": (gap, max(0.0, gap - error), gap + error),
+    }
+    told = {k: _figures(v, percent=k != "difference") for k, v in beside.items()}
+    says = {
+        "decision": f"{kept} of {n} decisions at 5 % are kept by one widened synthetic copy; fresh patients would keep {told['decision']}",
+        "estimate": f"{inside} of {n} synthetic estimates lie inside the 95 % interval of train; of fresh patients {told['estimate']} would",
+        "overlap": f"The intervals overlap by {overlap:.0%}; those of fresh patients would by {told['overlap']}",
+        "difference": f"Synthetic estimates lie {gap:.2f} train standard errors from train's on average; those of fresh patients {told['difference']} away",
+    }
+    bias = f" {BIASED[generator]}" if BIASED.get(generator) else ""
+    return tuple(
+        Finding(name, *ends[key], n, better, beside[key], where, f"{says[key]}.{bias if key in ('decision', 'estimate') else ''}", silent, label=label)
+        for name, better, label in _NAMES
+        for key in (name.removeprefix("endpoint."),)
     )
+
+
+def _figures(scores: Scores, *, percent: bool) -> str:
+    floor, best = ((f"{scores[k]:.0%}" if percent else f"{scores[k]:.2f}") for k in ("floor", "perfect"))
+    return f"{floor} (a perfect model {best})"
+
+
+def _together(endpoint: Endpoint, trial: Trial, comparisons: Sequence[Comparison]) -> np.ndarray | None:
+    """Correlation of the compared contrasts' estimates on train; ``None`` where the endpoint does not know it."""
+    if not isinstance(endpoint, WithCorrelation):
+        return None
+    place = {e.contrast: i for i, e in enumerate(endpoint.estimate(trial.train))}
+    kept = [place[c.train.contrast] for c in comparisons]
+    return endpoint.correlation(trial.train)[np.ix_(kept, kept)]
 
 
 def _unmatched(endpoint: Endpoint, trial: Trial, comparisons: Sequence[Comparison]) -> tuple[Finding, ...]:

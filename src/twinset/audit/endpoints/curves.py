@@ -46,6 +46,7 @@ def gap_finding(endpoint: str, arm: str, parts: dict[str, TimesEvents], grid: np
     error = Z95 * float(synthetic.survival[at] * math.sqrt(synthetic.greenwood[at]))
     null = _null_gaps(train, sizes["train"] / n, rng)
     beside = {"floor": float(null.mean()), "floor_low": float(np.quantile(null, 0.025)), "floor_high": float(np.quantile(null, 0.975))}
+    beside["perfect"] = beside["floor"] / math.sqrt(1 + n / sizes["train"])  # the same walk without train's own scatter: variance 1/k of 1/n + 1/k
     beside |= _scales(curves, sizes, beside["floor"], rng)
     says = f"The curves differ by at most {value:.3f}; those of two groups of patients of these sizes would by {beside['floor']:.3f}."
     return Finding("endpoint.curve", value, max(0.0, value - error), min(1.0, value + error), n, "lower", beside, where, says, SILENT, label=label)
@@ -63,15 +64,14 @@ def logrank_finding(endpoint: str, groups: dict[str, tuple[np.ndarray, np.ndarra
     p_train, p_other = float(chi2.sf(statistic, freedom)), float(chi2.sf(other / (ratio + 1), other_freedom))
     kept = (p_train < 0.05) == (p_other < 0.05)
     cut = float(chi2.ppf(0.95, freedom)) * (ratio + 1)
-    rejects = float(ncx2.sf(cut, freedom, statistic * ratio))
-    useless = float(chi2.sf(cut, freedom))
-    shown = p_train < 0.05
-    beside = {
-        "floor": rejects if shown else 1 - rejects,
-        "independent": useless if shown else 1 - useless,
+    rejects = {
+        "floor": float(ncx2.sf(cut / (ratio + 1), freedom, statistic * ratio / (ratio + 1))),  # fresh patients: variance 1/n + 1/k
+        "perfect": float(ncx2.sf(cut, freedom, statistic * ratio)),
+        "independent": float(chi2.sf(cut, freedom)),
     }
+    beside = rejects if p_train < 0.05 else {k: 1 - v for k, v in rejects.items()}
     says = f"The log-rank test at 5 % {'is' if kept else 'is not'} decided alike (train p = {p_train:.2g}, synthetic p = {p_other:.2g} after widening)."
-    silent = "One decision, so the interval is wide. Widening (T_s) holds only if the generator's model is right."
+    silent = "One decision, so the interval is wide. The widening (T_s) serves to decide; it is no statement about the population."
     silent += f" Imposed, not replicated: {constraint}" if constraint else ""
     bounds = (0.025, 1.0) if kept else (0.0, 0.975)
     return Finding("endpoint.logrank", float(kept), *bounds, 1, "higher", beside, endpoint, says, silent, label="Log-rank decision kept")

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from twinset.audit.endpoints.curves import curve, gap_finding, logrank_finding
-from twinset.audit.endpoints.hazards import Z95, cox, kaplan_meier, two_sided
+from twinset.audit.endpoints.hazards import Z95, Hazards, cox, kaplan_meier, two_sided
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import Curve, Effect, Trial
 from twinset.core.finding import Finding, not_measured
@@ -38,19 +38,30 @@ class Survival:
 
     def estimate(self, cohort: Cohort) -> Sequence[Effect]:
         """One effect per arm but the reference. Empty without arms, or where no finite estimate exists (``reason`` says why)."""
-        arms = self.arms(cohort)
+        arms, fitted = self.arms(cohort), self._fit(cohort)
+        if fitted is None:
+            return ()
+        fit, used, sizes = fitted
+        errors = np.sqrt(np.diag(fit.covariance))
+        rows = zip(used[1:], fit.coefficients.tolist(), errors.tolist(), strict=True)
+        return tuple(_effect(f"{self.arm} {arms[i]} against {arms[0]}", value, error, int(sizes[0] + sizes[j])) for j, (i, value, error) in enumerate(rows, 1))
+
+    def correlation(self, cohort: Cohort) -> np.ndarray:
+        """Of the estimates that ``estimate`` gives, in its order, shape (effects, effects)."""
+        fitted = self._fit(cohort)
+        covariance = fitted[0].covariance if fitted else np.zeros((0, 0))
+        errors = np.sqrt(np.diag(covariance))
+        return np.asarray(covariance / np.outer(errors, errors))
+
+    def _fit(self, cohort: Cohort) -> tuple[Hazards, list[int], np.ndarray] | None:
+        """Cox's model with the arms that are present, their places in ``arms`` and their sizes; ``None`` where there is no finite estimate."""
         patients = self.patients(cohort)
         if self.reason(cohort):
-            return ()
-        used = [i for i in range(len(arms)) if i == 0 or (patients.group == i).any()]
+            return None
+        used = [i for i in range(len(self.arms(cohort))) if i == 0 or (patients.group == i).any()]
         place = np.searchsorted(used, patients.group)
         fit = cox(patients.time, patients.event, place)
-        if not fit.settled:
-            return ()
-        errors = np.sqrt(np.diag(fit.covariance))
-        n_of = np.bincount(place)
-        rows = zip(used[1:], fit.coefficients.tolist(), errors.tolist(), strict=True)
-        return tuple(_effect(f"{self.arm} {arms[i]} against {arms[0]}", value, error, int(n_of[0] + n_of[j])) for j, (i, value, error) in enumerate(rows, 1))
+        return (fit, used, np.bincount(place)) if fit.settled else None
 
     def reason(self, cohort: Cohort) -> str:
         """Why there is no effect to estimate; "" where there is. Columns, never values."""
