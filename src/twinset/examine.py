@@ -46,7 +46,8 @@ def examine(
     assert train_part is not None
     assert synthetic_part is not None
     rules = declared_rules(study, train_part) if study.rules else ()
-    result = run(Trial(train_part, synthetic_part, holdout_part, endpoints=study.build_endpoints(), rules=rules), seed=study.audit.seed, progress=progress)
+    trial = Trial(train_part, synthetic_part, holdout_part, endpoints=study.build_endpoints(), rules=rules)
+    result = run(trial, seed=study.audit.seed, patients=study.audit.patients, progress=progress)
     output_rules = check(rules, synthetic_part, what="the synthetic cohort")
     verdict = judge(result.findings, output_rules, study.policy)
     facts = Facts(
