@@ -44,7 +44,7 @@ class Step:
     measure: Callable[[], Agreement]
 
 
-def run(  # noqa: PLR0913
+def run(
     trial: Trial, *, seed: int, patients: int = MOST_PATIENTS, progress: Progress | None = None, advice: bool = False, only: Sequence[str] = ()
 ) -> AuditResult:
     """Everything that can be measured on a trial, and why the rest cannot: the hold-out itself, rules, fidelity, endpoints, privacy, attacks.

@@ -115,7 +115,7 @@ def _widest(codes, mine, is_number, unit, counts):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True, nogil=True)
-def apart(query, boxes, b, is_number, unit, limit):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
+def apart(query, boxes, b, is_number, unit, limit):  # type: ignore[no-untyped-def]
     """Code steps that a query is away from every row of box ``b`` at least; adding stops beyond ``limit``."""
     total = 0
     for j in range(query.size):
@@ -134,7 +134,7 @@ def apart(query, boxes, b, is_number, unit, limit):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, nogil=True)
-def closest(query, boxes, start, end, is_number, unit):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
+def closest(query, boxes, start, end, is_number, unit):  # type: ignore[no-untyped-def]
     """The box of ``start`` .. ``end`` that is least far from a query."""
     least, at = 1 << 30, start
     for b in range(start, min(end, len(boxes.low))):

@@ -112,7 +112,6 @@ def _scaled(column: Numbers, unit: int) -> tuple[np.ndarray, np.ndarray]:
 @njit(cache=True, nogil=True)
 def _search(queries, query_cells, codes, cells, order, of, blocks, shelves, is_number, unit, own, best, index):  # type: ignore[no-untyped-def]  # noqa: PLR0913
     """Fill ``best`` and ``index``: for each query the nearest block, then shelf by shelf those blocks that may hold a nearer row; queries inside, so that a block stays in cache."""
-    n, n_blocks, slack = codes.shape[1], len(blocks.low), is_number.sum()
     bound = np.empty(BLOCK, dtype=np.uint16)
     first, asked = np.empty(len(queries), dtype=np.int64), np.empty(len(queries), dtype=np.int64)
     for q in range(len(queries)):
@@ -126,21 +125,27 @@ def _search(queries, query_cells, codes, cells, order, of, blocks, shelves, is_n
                 if wanted:
                     asked[n_asked] = q
                     n_asked += 1
-            for b in range(shelf * SHELF, min((shelf + 1) * SHELF, n_blocks)):
-                start, end = b * BLOCK, min((b + 1) * BLOCK, n)
+            for b in range(shelf * SHELF, min((shelf + 1) * SHELF, len(blocks.low))):
+                start, end = b * BLOCK, min((b + 1) * BLOCK, codes.shape[1])
                 for q in asked[:n_asked]:
-                    if (first[q] == b) != (turn == 0) or (turn == 1 and not _reach(queries[q], blocks, b, is_number, unit, best[q, -1])):
-                        continue
-                    limit = _limit(best[q, -1], unit, slack)
-                    if _bounds(queries[q], codes, is_number, np.uint16(unit), start, end, bound) > limit:
-                        continue
-                    for r in range(end - start):
-                        if bound[r] <= limit and of[start + r] != own[q]:
-                            limit = _offer(query_cells[q], cells[start + r], is_number, order[start + r], best[q], index[q], unit, slack)
+                    if (first[q] == b) == (turn == 0) and (turn == 0 or _reach(queries[q], blocks, b, is_number, unit, best[q, -1])):
+                        _look(queries[q], query_cells[q], codes, cells, order, of, is_number, unit, own[q], best[q], index[q], bound, start, end)
 
 
 @njit(cache=True, nogil=True)
-def _reach(query, boxes, b, is_number, unit, worst):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+def _look(query, query_cells, codes, cells, order, of, is_number, unit, own, best, index, bound, start, end):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+    """One query in one block: bounds for all its rows, then exactly those that may be near enough."""
+    slack = is_number.sum()
+    limit = _limit(best[-1], unit, slack)
+    if _bounds(query, codes, is_number, np.uint16(unit), start, end, bound) > limit:
+        return
+    for r in range(end - start):
+        if bound[r] <= limit and of[start + r] != own:
+            limit = _offer(query_cells, cells[start + r], is_number, order[start + r], best, index, unit, slack)
+
+
+@njit(cache=True, nogil=True)
+def _reach(query, boxes, b, is_number, unit, worst):  # type: ignore[no-untyped-def]
     """Whether a box may hold a row as near as ``worst``."""
     limit = _limit(worst, unit, is_number.sum())
     return apart(query, boxes, b, is_number, unit, limit) <= limit
