@@ -46,7 +46,8 @@ def examine(
     holdout_part = others[0] if others else None
     synthetic_part = conform(read.synthetic, read.schema.synthesised, where="synthetic")
     rules = declared_rules(study, train_part) if study.rules else ()
-    result = run(Trial(train_part, synthetic_part, holdout_part, endpoints=study.build_endpoints(), rules=rules), seed=study.audit.seed, progress=progress)
+    trial = Trial(train_part, synthetic_part, holdout_part, endpoints=study.build_endpoints(), rules=rules)
+    result = run(trial, seed=study.audit.seed, patients=study.audit.patients, progress=progress)
     output_rules = check(rules, synthetic_part, what="the synthetic cohort")
     if read.notes:
         told = not_measured("audit.columns", "; ".join(read.notes), label="How the tables were read")

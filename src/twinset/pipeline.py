@@ -91,10 +91,11 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
     verdict = decide(proof, output, study.policy) if proof and proof["decided_by"] == OUTPUT else None
     trial = Trial(by_patient(train), copies[0].cohort, by_patient(holdout), endpoints=endpoints, rules=rules, notes=_notes(study, generator, train.schema))
     trials = [replace(trial, synthetic=c.cohort, link=c.link) for c in copies]
-    results = [run(t, seed=study.audit.seed, progress=say, advice=verdict is not None) for t in trials]
+    results = [run(t, seed=study.audit.seed, patients=study.audit.patients, progress=say, advice=verdict is not None) for t in trials]
     if len(copies) > 1:
         whole = Cohort(pl.concat([c.cohort.frame for c in copies]), copies[0].cohort.schema)
-        results.append(run(replace(trial, synthetic=whole), seed=study.audit.seed, progress=say, advice=verdict is not None, only=TOGETHER))
+        together = replace(trial, synthetic=whole)
+        results.append(run(together, seed=study.audit.seed, patients=study.audit.patients, progress=say, advice=verdict is not None, only=TOGETHER))
     say("judging")
     tested = judge([f for r in results for f in r.findings], [f for found in output_rules for f in found], study.policy)
     facts = Facts(

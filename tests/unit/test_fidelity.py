@@ -13,6 +13,7 @@ from twinset.audit.fidelity import FIDELITY
 from twinset.audit.fidelity.cells import aligned, binned, significant
 from twinset.audit.fidelity.columns import Columns
 from twinset.audit.fidelity.hellinger import Hellinger
+from twinset.audit.fidelity.learners import boosting, fitted
 from twinset.audit.fidelity.pairs import Pairs, choose_pairs
 from twinset.audit.fidelity.predict import Predict
 from twinset.audit.fidelity.propensity import Propensity
@@ -192,3 +193,9 @@ def test_the_runner_repeats_itself_and_says_what_it_does() -> None:
     assert names.index("fidelity.columns") < names.index("fidelity.propensity") < names.index("membership.distance")
     other = run(trial, seed=4)
     assert [f.name for f in other.findings if f.where == ""] == [f.name for f in one.findings if f.where == ""]
+
+
+@pytest.mark.parametrize(("columns", "bins"), [(100, 255), (101, 63)])
+def test_wide_tables_are_boosted_in_fewer_bins(columns: int, bins: int) -> None:
+    cells = np.random.default_rng(0).normal(size=(300, columns))
+    assert fitted(boosting(0).set_params(max_iter=1), cells, np.arange(300) % 2).get_params()["max_bins"] == bins

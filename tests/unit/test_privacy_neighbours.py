@@ -90,3 +90,24 @@ def test_integers_meet_floats_and_words_do_not() -> None:
     assert nearest(a, b)[0][1, 0] == 0
     with pytest.raises(SchemaMismatch, match="same columns"):
         together((whole, Cohort(pl.DataFrame({"y": [1]}), Schema((Column("y", "integer"),)))))
+
+
+@pytest.mark.parametrize("k", [1, 4])
+def test_passing_over_blocks_changes_nothing(k: int) -> None:
+    """Enough rows that they are put in order and shelves are passed over; few values, so that many rows are equally far and the first must win."""
+    queries, rows = points((cohort(60, 0, levels=3), cohort(80_000, 1, levels=3)))
+    queries, rows = _coarse(queries), _coarse(rows)
+    own = np.arange(60) * 7
+    everything = brute(queries, rows)
+    everything[np.arange(60), own] = np.inf
+    first = np.argsort(everything, axis=1, kind="stable")[:, :k]
+    distance, index = nearest(queries, rows, k=k, own=own)
+    assert np.array_equal(index, first)
+    assert distance == pytest.approx(np.take_along_axis(everything, first, axis=1), abs=1e-5)
+
+
+def _coarse(made: Points) -> Points:
+    """Numbers in eighths, so that sums are exact, and the bytes that belong to them."""
+    cells = np.where(made.is_number & (made.cells >= 0), np.round(made.cells * 8) / 8, made.cells).astype(np.float32)
+    codes = np.where(made.is_number, np.where(cells < 0, 255, np.round(cells * made.unit)), cells).astype(np.uint8).T
+    return Points(np.ascontiguousarray(codes), cells, made.is_number, made.unit)

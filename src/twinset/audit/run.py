@@ -13,6 +13,7 @@ from twinset.audit.endpoints.agreement import measure as agreement
 from twinset.audit.fidelity import FIDELITY
 from twinset.audit.privacy import PRIVACY
 from twinset.audit.privacy.control import IMPOSSIBLE, impossible
+from twinset.audit.sample import MOST_PATIENTS, Look, Sample, sample
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import AuditResult, Metric, Trial
 from twinset.core.finding import Finding, not_measured
@@ -27,7 +28,6 @@ TITLES = {
     "predict": "prediction of unseen patients",
     "propensity": "telling synthetic patients apart",
 }
-LINEAR = ("copies", "verbatim")  # privacy metrics that compare rows by key: all of them, in tables of any size
 
 CRASHES = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError),
@@ -44,23 +44,26 @@ class Step:
     measure: Callable[[], Agreement]
 
 
-def run(trial: Trial, *, seed: int, progress: Progress | None = None, advice: bool = False, only: Sequence[str] = ()) -> AuditResult:
+def run(
+    trial: Trial, *, seed: int, patients: int = MOST_PATIENTS, progress: Progress | None = None, advice: bool = False, only: Sequence[str] = ()
+) -> AuditResult:
     """Everything that can be measured on a trial, and why the rest cannot: the hold-out itself, rules, fidelity, endpoints, privacy, attacks.
 
     The same seed gives the same findings: each step has a random stream of its own name. ``progress`` is called with a plain label before each step.
+    ``patients``: what is not linear in rows looks at a random sample of so many patients a side (0 = all), which its findings and ``audited`` say; see ``audit.sample``.
     ``only``: beginnings of the names of the steps to take (``("privacy", "membership")`` for all copies in one table); all by default.
     ``advice``: nothing may depend on this audit, not even by an exception: a test that fails on these rows is a finding that was not measured.
     Raises (unless ``advice``) SchemaMismatch where the synthetic (or hold-out) table lacks a column or holds another kind of value in it, BadInput where a table is empty.
     """
     say = progress or _silent
     try:
-        trial = _checked(trial)
+        looked = sample(_checked(trial), patients, seed=seed)
     except CRASHES as problem:
         if not advice:
             raise
         return AuditResult((_failed("audit", "the whole audit", problem),))
     made: list[Agreement] = []
-    for step in _steps(trial, seed):
+    for step in _steps(looked, seed):
         if only and not step.name.startswith(tuple(only)):
             continue
         say(step.label)
@@ -73,7 +76,7 @@ def run(trial: Trial, *, seed: int, progress: Progress | None = None, advice: bo
     findings = tuple(f for a in made for f in a.findings)
     if not only or IMPOSSIBLE.startswith(tuple(only)):
         findings += (impossible(findings),)
-    return AuditResult(findings, tuple(c for a in made for c in a.comparisons), tuple(c for a in made for c in a.curves))
+    return AuditResult(findings, tuple(c for a in made for c in a.comparisons), tuple(c for a in made for c in a.curves), looked.says)
 
 
 def _failed(name: str, label: str, problem: BaseException) -> Finding:
@@ -82,35 +85,26 @@ def _failed(name: str, label: str, problem: BaseException) -> Finding:
     return not_measured(name, why, label=label)
 
 
-def _steps(whole: Trial, seed: int) -> Iterator[Step]:
-    """The parts in their fixed order. What is linear in rows sees the ``whole`` trial, the rest what ``_bounded`` leaves of it."""
-    trial = _bounded(whole)
-    yield Step("the hold-out", "control", partial(_control, trial, whole, stream(seed, "control")))
+def _steps(looked: Sample, seed: int) -> Iterator[Step]:
+    """The parts in their fixed order."""
+    trial = looked.whole.trial
+    yield Step("the hold-out", "control", partial(_control, looked.attacked, trial, stream(seed, "control")))
     if trial.rules:
         yield Step("rules", "rules.broken", partial(_rules, trial))
     for name in FIDELITY:
-        yield Step(TITLES.get(name, name), f"fidelity.{name}", partial(_metric, FIDELITY[name], trial, stream(seed, "fidelity", name)))
+        yield Step(TITLES.get(name, name), f"fidelity.{name}", partial(_metric, FIDELITY[name], looked.of(name), stream(seed, "fidelity", name)))
     for endpoint in trial.endpoints:
         yield Step(f"endpoint {endpoint.name}", f"endpoint.{endpoint.name}", partial(agreement, endpoint, trial, stream(seed, "endpoint", endpoint.name)))
     for name in PRIVACY:
-        yield Step(
-            f"privacy: {name.replace('_', ' ')}",
-            f"privacy.{name}",
-            partial(_metric, PRIVACY[name], whole if name in LINEAR else trial, stream(seed, "privacy", name)),
-        )
-    yield Step("attacks", "membership", partial(_attacks, trial, stream(seed, "arena")))
+        yield Step(f"privacy: {name.replace('_', ' ')}", f"privacy.{name}", partial(_metric, PRIVACY[name], looked.of(name), stream(seed, "privacy", name)))
+    yield Step("attacks", "membership", partial(_attacks, looked.attacked, stream(seed, "arena")))
 
 
-def _bounded(whole: Trial) -> Trial:
-    """The patients that steps of more than linear cost see."""
-    return whole
-
-
-def _control(trial: Trial, whole: Trial, rng: Rng) -> Agreement:
+def _control(look: Look, whole: Trial, rng: Rng) -> Agreement:
     from twinset.audit.privacy.control import overlap
     from twinset.audit.privacy.strangers import population
 
-    return Agreement((overlap(trial, whole, rng), population(trial, rng)))
+    return Agreement(look.stated((overlap(look.trial, whole, rng), population(look.trial, rng))))
 
 
 def _rules(trial: Trial) -> Agreement:
@@ -119,14 +113,14 @@ def _rules(trial: Trial) -> Agreement:
     return Agreement(check(trial.rules, trial.synthetic, what="synthetic"))
 
 
-def _metric(metric: Callable[[], Metric], trial: Trial, rng: Rng) -> Agreement:
-    return Agreement(tuple(metric().measure(trial, rng)))
+def _metric(metric: Callable[[], Metric], look: Look, rng: Rng) -> Agreement:
+    return Agreement(look.stated(metric().measure(look.trial, rng)))
 
 
-def _attacks(trial: Trial, rng: Rng) -> Agreement:
+def _attacks(look: Look, rng: Rng) -> Agreement:
     from twinset.audit.privacy.arena import measure as arena
 
-    return Agreement(tuple(arena(trial, rng)))
+    return Agreement(look.stated(arena(look.trial, rng)))
 
 
 def _silent(label: str) -> None:

@@ -141,18 +141,22 @@ def _codes(series: pl.Series, column: Column, like: Coded | None) -> Codes:
     has_missing = series.null_count() > 0 or (isinstance(like, Codes) and None in like.levels)
     place = {v: i for i, v in enumerate(levels)}
     table = np.array([place[v] for v in seen], dtype=np.int32)
-    codes = np.full(len(series), len(levels), dtype=np.int32)
-    present_rows = series.is_not_null().to_numpy()
-    if len(seen):
-        codes[present_rows] = table[_rank(series, distinct)]
+    if series.null_count():
+        codes = np.full(len(series), len(levels), dtype=np.int32)
+        codes[series.is_not_null().to_numpy()] = table[_rank(series.drop_nulls(), distinct)] if seen else 0
+    else:
+        codes = table[_rank(series, distinct)]
     if has_missing:
         levels.append(None)
     return Codes(column, codes, tuple(levels))
 
 
-def _rank(series: pl.Series, distinct: pl.Series) -> np.ndarray:
-    """Position in ``distinct`` of each non-null value."""
-    values = series.drop_nulls()
+def _rank(values: pl.Series, distinct: pl.Series) -> np.ndarray:
+    """Position in ``distinct`` (ascending) of each value, none of them null, int (n,)."""
+    if values.dtype == pl.String:
+        return np.asarray(values.cast(pl.Enum(distinct)).to_physical().to_numpy())
+    if values.dtype.is_numeric() and not values.dtype.is_decimal():
+        return np.searchsorted(distinct.to_numpy(), values.to_numpy())
     return values.rank("dense").to_numpy().astype(np.int64) - 1
 
 

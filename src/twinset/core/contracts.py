@@ -235,11 +235,15 @@ class Curve:
 
 @dataclass(frozen=True)
 class AuditResult:
-    """Everything the audit found, in a fixed order."""
+    """Everything the audit found, in a fixed order.
+
+    ``audited``: a sentence that says of how many patients, where attacks and distances looked at a random sample; "" where they looked at all.
+    """
 
     findings: tuple[Finding, ...]
     comparisons: tuple[Comparison, ...] = ()
     curves: tuple[Curve, ...] = ()
+    audited: str = ""
 
 
 class Endpoint(Protocol):

@@ -30,6 +30,7 @@ def page_dict(page: Page) -> dict[str, Any]:
         "findings": [f.to_dict() for f in page.result.findings],
         "comparisons": [_finite(asdict(c)) for c in page.result.comparisons],
         "curves": [_finite(asdict(c)) for c in page.result.curves],
+        **({"audited": page.result.audited} if page.result.audited else {}),
     }
     data["rules"] = [f.to_dict() for f in page.rules]
     data["source_rules"] = [f.to_dict() for f in page.source_rules]
@@ -44,6 +45,7 @@ def page_from(data: Mapping[str, Any]) -> Page:
         tuple(Finding.from_dict(f) for f in result["findings"]),
         tuple(_comparison(c) for c in result["comparisons"]),
         tuple(_curve(c) for c in result["curves"]),
+        result.get("audited", ""),
     )
     for key in ("rules", "source_rules"):
         fields[key] = tuple(Finding.from_dict(f) for f in data[key])

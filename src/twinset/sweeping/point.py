@@ -119,7 +119,7 @@ def _audit(stuff: Material, generator: Generator, made: Cohort, task: Task) -> l
     notes = imposed(generator, stuff.train.schema)
     trial = Trial(by_patient(stuff.train), made, by_patient(stuff.holdout), endpoints=stuff.endpoints, rules=stuff.rules, notes=notes)
     own = list(task.measure(trial)) if task.measure is not None else []
-    return [*run(trial, seed=stuff.study.audit.seed).findings, *own]
+    return [*run(trial, seed=stuff.study.audit.seed, patients=stuff.study.audit.patients).findings, *own]
 
 
 def _vault(task: Task, stuff: Material) -> Vault:

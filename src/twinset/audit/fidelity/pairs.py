@@ -74,36 +74,42 @@ class _Tally:
 
 def _tally(tables: list[Binned], pairs: list[tuple[int, int]], again: np.ndarray) -> _Tally:
     """Go through the pairs once; ``tables``: train, permuted train, synthetic and perhaps hold-out; ``again``: train rows redrawn."""
+    from twinset.audit.fidelity.counting import count, tally
+
     train, synthetic = tables[0], tables[2]
+    redrawn = Binned(train.names, np.ascontiguousarray(train.codes[:, again]), train.sizes)
     out = np.full((5, len(pairs)), np.nan)
-    influence, null = np.zeros(synthetic.n), np.zeros(len(again))
+    influence, null = np.zeros(synthetic.n, dtype=np.int64), np.zeros(len(again), dtype=np.int64)
     for i, (a, b) in enumerate(pairs):
-        joint, size = _joint(tables, a, b)
-        counts = [np.bincount(x, minlength=size) for x in joint]
+        (fresh, *cells), width, size = _joint([redrawn, *tables], a, b)
+        counts = [count(x, y, width, size) for x, y in cells]
         floor = expected_variation(counts[0], synthetic.n)
         value, signs = compare_counts(counts[0], counts[2])
-        own = signs[joint[2]]
-        influence += own
-        redrawn = joint[0][again]
-        null += compare_counts(counts[0], np.bincount(redrawn, minlength=size))[1][redrawn]
-        out[:4, i] = value, floor, compare_counts(counts[0], counts[1])[0], 0.5 * own.std()
+        plain, square = tally(*cells[2], width, signs.astype(np.int64), influence)
+        tally(*fresh, width, compare_counts(counts[0], count(*fresh, width, size))[1].astype(np.int64), null)
+        spread = max(0.0, square / synthetic.n - (plain / synthetic.n) ** 2) ** 0.5
+        out[:4, i] = value, floor, compare_counts(counts[0], counts[1])[0], 0.5 * spread
         if len(tables) > 3:
             scale = floor / max(expected_variation(counts[0], tables[3].n), 1e-12)
             out[4, i] = compare_counts(counts[0], counts[3])[0] * scale
     names = tuple((train.names[a], train.names[b]) for a, b in pairs)
-    spread, fresh = (0.5 * float(x.std()) / len(pairs) for x in (influence, null))
-    return _Tally(names, train.n, synthetic.n, out[0], out[1], out[2], out[4], spread, fresh, out[3])
+    whole, new = (0.5 * float(x.std()) / len(pairs) for x in (influence, null))
+    return _Tally(names, train.n, synthetic.n, out[0], out[1], out[2], out[4], whole, new, out[3])
 
 
-def _joint(tables: list[Binned], a: int, b: int) -> tuple[list[np.ndarray], int]:
-    """The cell of every row in the table of columns a and b, and the number of cells."""
+Cells = tuple[np.ndarray, np.ndarray]  # the row's cell in the first column and in the second
+
+
+def _joint(tables: list[Binned], a: int, b: int) -> tuple[list[Cells], int, int]:
+    """The cells of columns a and b in each table, how many the second has, and the number of cells of both (where that is large: of those in use)."""
     width = int(tables[0].sizes[b])
     size = int(tables[0].sizes[a]) * width
     if size <= DENSE:
-        return [t.codes[a] * np.int32(width) + t.codes[b] for t in tables], size
+        return [(t.codes[a], t.codes[b]) for t in tables], width, size
     joint = [t.codes[a].astype(np.int64) * width + t.codes[b] for t in tables]
     occupied, place = np.unique(np.concatenate(joint), return_inverse=True)
-    return np.split(place, np.cumsum([len(x) for x in joint])[:-1]), len(occupied)
+    ends = np.cumsum([len(x) for x in joint])[:-1]
+    return [(x.astype(np.int32), np.zeros(len(x), dtype=np.int32)) for x in np.split(place, ends)], 1, len(occupied)
 
 
 def _whole(tally: _Tally, n_all: int) -> Finding:

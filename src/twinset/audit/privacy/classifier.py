@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twinset.audit.fidelity.learners import bins_for
 from twinset.audit.privacy.neighbours import together
 from twinset.coding.columns import Coded, Numbers
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import FloatArray, View
 from twinset.core.seeds import Rng
 
-BINS = 255
 FEWEST_ROWS = 20  # of a side: with fewer there is nothing to learn, and everyone scores alike
 
 
@@ -41,7 +41,8 @@ class Classifier:
         cells = _matrix(together((release, population, targets)))
         n_seen = len(release) + len(population)
         cells = cells[:, np.isfinite(cells[:n_seen]).any(axis=0)]
-        cells = np.column_stack([_binned(column, n_seen) for column in cells.T]) if cells.shape[1] else cells
+        bins = bins_for(cells.shape[1])
+        cells = np.column_stack([_binned(column, n_seen, bins) for column in cells.T]) if cells.shape[1] else cells
         if min(len(release), len(population)) < FEWEST_ROWS or not cells.shape[1]:
             return np.zeros(len(targets))
         label = np.arange(n_seen) < len(release)
@@ -49,6 +50,7 @@ class Classifier:
         model = HistGradientBoostingClassifier(
             max_iter=self.trees,
             max_leaf_nodes=self.leaves,
+            max_bins=bins,
             min_samples_leaf=self.smallest_leaf,
             early_stopping=False,
             random_state=int(rng.integers(2**31)),
@@ -62,10 +64,10 @@ def _some(cohort: Cohort, n: int, rng: Rng) -> Cohort:
     return cohort if len(cohort) <= n else cohort.take(np.sort(rng.choice(len(cohort), n, replace=False)))
 
 
-def _binned(column: FloatArray, n_seen: int) -> FloatArray:
+def _binned(column: FloatArray, n_seen: int, bins: int) -> FloatArray:
     """The column as the bin of each cell, NaN for gaps. Left to itself, scikit-learn bins weighted rows a hundred times more slowly."""
     seen = column[:n_seen]
-    edges = np.unique(np.quantile(seen[np.isfinite(seen)], np.linspace(0, 1, BINS)[1:-1]))
+    edges = np.unique(np.quantile(seen[np.isfinite(seen)], np.linspace(0, 1, bins)[1:-1]))
     return np.where(np.isfinite(column), np.searchsorted(edges, column, side="right"), np.nan)
 
 

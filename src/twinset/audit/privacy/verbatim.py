@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from twinset.audit.privacy.copies import row_keys
+from twinset.audit.privacy.copies import among, row_keys
 from twinset.audit.privacy.neighbours import nearest, points, stacked
 from twinset.audit.privacy.patients import patients
 from twinset.core.cohort import Cohort
@@ -56,7 +56,7 @@ def caught(trial: Trial, rng: Rng) -> BoolArray:
     if _shared(rows, of):
         return np.zeros(len(trial.synthetic), dtype=np.bool_)
     keys, release = row_keys((rows, trial.synthetic))
-    return np.isin(release, keys[_found(rows, of, trial, rng)])
+    return among(release, keys[_found(rows, of, trial, rng)])
 
 
 def _real(trial: Trial) -> tuple[Cohort, IntArray]:
@@ -91,7 +91,7 @@ def _found(rows: Cohort, of: IntArray, trial: Trial, rng: Rng) -> IntArray:
     """The rows of train that are unique, isolated, and in the release."""
     keys, release = row_keys((rows, trial.synthetic))
     n_train = len(trial.train)
-    found = np.flatnonzero(np.isin(keys[:n_train], release) & (_owners(keys, of)[:n_train] == 1))[:MOST_FOUND]
+    found = np.flatnonzero(among(keys[:n_train], release) & (_owners(keys, of)[:n_train] == 1))[:MOST_FOUND]
     if not len(found):
         return found
     (place,) = points((rows,))
