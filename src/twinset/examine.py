@@ -18,7 +18,7 @@ from twinset.release.gate import Verdict, judge
 from twinset.report.page import Page
 from twinset.rules.check import check
 from twinset.study import Study, study_of
-from twinset.table import conform
+from twinset.table import conform, fitted
 
 
 def examine(
@@ -36,6 +36,7 @@ def examine(
     """
     if train is None or synthetic is None:
         raise SchemaMismatch("an audit needs the train table and the synthetic table", hint="give both")
+    given = study
     if study is None:
         study = study_of(infer_schema(train), name="Audit of a synthetic table", generator="not known", seed=seed)
     schema = _shared(study.schema_of_columns(), train, synthetic)
@@ -45,6 +46,10 @@ def examine(
     train_part, holdout_part, synthetic_part = parts
     assert train_part is not None
     assert synthetic_part is not None
+    if given is not None:
+        real = {"train": train_part} | ({"hold-out": holdout_part} if holdout_part else {})
+        settled, synthetic_part = fitted(given, real, synthetic_part)
+        train_part, holdout_part = settled["train"], settled.get("hold-out")
     rules = declared_rules(study, train_part) if study.rules else ()
     result = run(Trial(train_part, synthetic_part, holdout_part, endpoints=study.build_endpoints(), rules=rules), seed=study.audit.seed, progress=progress)
     output_rules = check(rules, synthetic_part, what="the synthetic cohort")
