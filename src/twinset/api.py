@@ -62,13 +62,14 @@ def synthesize(  # noqa: PLR0913
     import secrets
     import warnings
 
+    from twinset.checking.plugins import build
     from twinset.core.cohort import Cohort
     from twinset.core.seeds import stream
     from twinset.errors import BadInput
     from twinset.generators import GENERATORS
     from twinset.io.declared import as_declared
     from twinset.io.frames import back, back_declared, cells_of, to_polars
-    from twinset.study import build
+    from twinset.table import fitted
 
     if n is not None and n < 1:
         raise BadInput("`n` must be at least 1", where="synthesize", hint="leave it out for as many rows as given")
@@ -84,6 +85,8 @@ def synthesize(  # noqa: PLR0913
         warnings.warn(f"{left_out} column(s) recognised as identifiers or free text were left out", stacklevel=2)
     seed = secrets.randbits(63) if seed is None else seed
     cohort = Cohort(as_declared(table, schema, how).frame if private else table.select(schema.names), schema)
+    if loaded is not None and not private:
+        cohort = fitted(loaded, {"frame": cohort}, cohort)[1]
     made_by = build(GENERATORS, generator, settings or {}, section="synthesize")
     model, rows = _fit(made_by, cohort, loaded, (generator, epsilon, delta, unit), stream(seed, "fit"))
     drawn = model.sample(rows if n is None else n, stream(seed, "sample", 1)).frame
@@ -96,7 +99,7 @@ def _schema(frame: Any, table: pl.DataFrame, study: Study | None, kinds: Mapping
     from twinset.errors import BadInput
     from twinset.io.infer import infer_schema
     from twinset.io.kinds import declared_schema
-    from twinset.study import check_table
+    from twinset.table import check_table
 
     if kinds is not None and (study is not None or not private):
         raise BadInput("`kinds` is for a frame with `epsilon` and without a study", where="synthesize", hint="leave it out; a study says what columns are")

@@ -6,7 +6,7 @@ Nothing is refused for what a row holds, and nothing is found out: the study dec
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ class Reading:
 
     ``malformed``: lines that are no rows of the table; ``unnamed``: rows that name no patient; both are left out. ``unread``: by column, cells that cannot be read as declared. ``repeats``: by identifier, the
     most rows that share one, where rows are promised to. ``sampled``: rows that an audit was given, of a file counted in place; 0 = all.
+    ``outside``: of an open run, by column the cells outside the declared levels or bounds that were made missing or ``other``.
     """
 
     n_rows: int
@@ -42,6 +43,7 @@ class Reading:
     unread: Mapping[str, int]
     repeats: Mapping[str, int]
     sampled: int = 0
+    outside: Mapping[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""

@@ -16,7 +16,8 @@ attribute ever holds a cell value, a level or a row: a traceback is a disclosure
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class TwinsetError(Exception):
@@ -87,3 +88,13 @@ def collect(problems: Sequence[str]) -> str:
     if len(problems) == 1:
         return problems[0]
     return f"{len(problems)} problems:\n" + "\n".join(f"  - {p}" for p in problems)
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """The known name that is nearest to a misspelt one, as a question in brackets; "" where none is near.
+
+    >>> meant("trease", ["trees", "avatars"])
+    ' (did you mean `trees`?)'
+    """
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean `{close[0]}`?)" if close else ""

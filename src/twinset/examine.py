@@ -20,7 +20,7 @@ from twinset.release.gate import Verdict, judge
 from twinset.report.page import Page
 from twinset.rules.check import check
 from twinset.study import Study, study_of
-from twinset.table import conform
+from twinset.table import conform, fitted
 
 
 def examine(
@@ -39,12 +39,17 @@ def examine(
     """
     if train is None or synthetic is None:
         raise SchemaMismatch("an audit needs the train table and the synthetic table", hint="give both")
+    declared = study
     real = [train] if holdout is None else [train, holdout]
     read = agree(real, synthetic) if study is None else _declared(study, real, synthetic)
     study = study or study_of(read.schema, name="Audit of a synthetic table", generator="not known", seed=seed)
     train_part, *others = (conform(f, read.schema, where=w) for f, w in zip(read.real, ("train", "hold-out"), strict=False))
     holdout_part = others[0] if others else None
     synthetic_part = conform(read.synthetic, read.schema.synthesised, where="synthetic")
+    if declared is not None:
+        parts = {"train": train_part} | ({"hold-out": holdout_part} if holdout_part else {})
+        settled, synthetic_part = fitted(declared, parts, synthetic_part)
+        train_part, holdout_part = settled["train"], settled.get("hold-out")
     rules = declared_rules(study, train_part) if study.rules else ()
     trial = Trial(train_part, synthetic_part, holdout_part, endpoints=study.build_endpoints(), rules=rules)
     result = run(trial, seed=study.audit.seed, patients=study.audit.patients, progress=progress)

@@ -117,7 +117,9 @@ def study_text(study: Study) -> str:
 def release_text(study: Study) -> str:
     """The study as the recipient may read it: no bounds, levels, codes or rules that were read from the rows, no path, no seed."""
     data: dict[str, Any] = study.model_dump(mode="json", by_alias=True)
-    for column in data["columns"].values():
+    schema = study.known_schema
+    for name, column in data["columns"].items():
+        column["levels"] = list(schema[name].levels)  # with `other`, where the study makes one
         if column["origin"] == "private":
             column.update(low=None, high=None, levels=[], missing_codes=[])
             if study.privacy is not None:

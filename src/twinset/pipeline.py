@@ -39,7 +39,7 @@ from twinset.rules.enforce import enforce
 from twinset.rules.language import learn, parse
 from twinset.rules.ranges import schema_rules
 from twinset.study import Study
-from twinset.table import read_cohort
+from twinset.table import read_open
 
 Progress = Callable[[str], None]
 TOGETHER = ("privacy", "membership", "control.impossible")  # what is asked of all copies in one table as well
@@ -66,12 +66,12 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
     ``command``: what the attempt is called.
     """
     say = progress or _silent
-    terms = demand(study)
+    terms = _terms(study)
+    say("reading the table")
+    rows, cohort, reading = _table(study, terms)
     endpoints = study.build_endpoints()
     generator = study.build_generator()
     attempt = begin_attempt(study, command)
-    say("reading the table")
-    rows, cohort, reading = _table(study, terms)
     train, holdout = _halves(study, cohort, terms)
     rules = declared_rules(study, train)
     if terms:
@@ -115,6 +115,13 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
     if attempt:
         attempt.end(released=(verdict or tested).released)
     return _made(study, copies, results, verdict or tested, facts, saved(model) if claim else None)
+
+
+def _terms(study: Study) -> Privacy | None:
+    """What the run promises. A private study is checked in itself first; an open one together with its table, so that all is told at once."""
+    if study.privacy is not None:
+        study.check()
+    return demand(study)
 
 
 def begin_attempt(study: Study, command: str) -> Attempt | None:
@@ -180,7 +187,7 @@ def saved(model: Model) -> dict[str, Any] | None:
 def _table(study: Study, terms: Privacy | None) -> tuple[Table | None, Cohort, Reading | None]:
     """Rows that stay in their file, if so asked; the table (then a sample of it); and how it was read, under ``[privacy]``."""
     if terms is None:
-        return None, read_cohort(study), None
+        return None, *read_open(study)
     return in_place(study) if study.data.in_place else (None, *read_private(study))
 
 

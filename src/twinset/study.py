@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import re
-import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from twinset.checking import declared
+from twinset.checking.keys import keys, without
+from twinset.checking.plugins import build, sentences
 from twinset.core.contracts import Endpoint, Generator
-from twinset.core.registry import Registry
+from twinset.core.days import days
+from twinset.core.domain import OTHER
 from twinset.core.schema import Column, Kind, Level, Origin, Role, Schema
-from twinset.errors import SchemaMismatch, StudyInvalid, collect
+from twinset.errors import StudyInvalid, collect
 from twinset.release.policy import Policy
 from twinset.release.terms import Privacy
+
+BOUND: dict[str, Any] = {"anyOf": [{"type": "number"}, {"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}, {"type": "null"}]}
 
 
 class Part(BaseModel):
@@ -57,7 +61,7 @@ class Holdout(Part):
     """Patients kept away from the generator: the control of every privacy test."""
 
     fraction: float = Field(0.3, gt=0, lt=0.9)
-    seed: int = 0
+    seed: int = Field(0, ge=0)
 
 
 class GeneratorChoice(OpenPart):
@@ -80,8 +84,8 @@ class ColumnPart(Part):
 
     kind: Kind = Field(alias="type")
     role: Role = ""
-    low: float | None = None
-    high: float | None = None
+    low: float | None = Field(None, description="a number, or a date for a date", json_schema_extra=BOUND)
+    high: float | None = Field(None, description="a number, or a date for a date: its whole day, for moments", json_schema_extra=BOUND)
     levels: tuple[Level, ...] = ()
     ordered: bool = False
     missing_codes: tuple[float, ...] = ()
@@ -94,6 +98,16 @@ class ColumnPart(Part):
     origin: Origin = "private"
     description: str = ""
     identifier: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _dates(cls, given: Any) -> Any:
+        """Bounds that are written as dates become days since 1970-01-01, as the schema holds them."""
+        kind = given.get("type") if isinstance(given, Mapping) else None
+        if kind not in ("date", "datetime"):
+            return given
+        dated = {k: v for k in ("low", "high") if isinstance(v := given.get(k), date)}
+        return {**given, **{k: days(v, end=k == "high" and kind == "datetime") for k, v in dated.items()}}
 
     def __repr__(self) -> str:
         return f"ColumnPart({self.kind}, {self.origin})"
@@ -147,9 +161,48 @@ class Study(Part):
         return self.folder / self.data.path
 
     def schema_of_columns(self) -> Schema:
-        """The declared schema. (Pydantic owns the name ``schema``.)"""
-        unit = "" if self.data.unit == "row" else self.data.unit
-        return Schema(tuple(Column(name=name, **part.model_dump(exclude={"outside"})) for name, part in self.columns.items()), unit=unit)
+        """The declared schema, with a level ``other`` where an open run makes one. (Pydantic owns the name ``schema``.)"""
+        return Schema(self._columns(), unit="" if self.data.unit == "row" else self.data.unit)
+
+    @property
+    def known_schema(self) -> Schema:
+        """The same, without a patient column where the one that is named does not exist."""
+        return Schema(self._columns(), unit=self.data.unit if self.data.unit in self.columns else "")
+
+    @property
+    def outside(self) -> dict[str, str]:
+        """By column, what becomes of a cell outside its declaration; of an open run only."""
+        return {} if self.privacy is not None else {name: part.outside for name, part in self.columns.items()}
+
+    def problems(self) -> list[str]:
+        """Everything that is wrong with the study in itself, in sentences. No table is opened."""
+        schema = self.known_schema
+        found = declared.columns(schema, self.outside) + declared.unit(self.data.unit, schema.names)
+        found += _generator({"generator": self.generator.model_dump()})
+        found += declared.rules(self.rule_texts, schema.synthesised)[1]
+        return found + declared.endpoints(self.analyses, schema)[1] + declared.checks(self.policy.checks, schema)
+
+    def check(self) -> None:
+        """Raises StudyInvalid with everything that is wrong with the study in itself."""
+        if found := self.problems():
+            raise StudyInvalid(collect(found), hint=CORRECT)
+
+    @property
+    def rule_texts(self) -> tuple[tuple[str, str], ...]:
+        """The rules as (name, text)."""
+        return tuple((r.name, r.rule) for r in self.rules)
+
+    @property
+    def analyses(self) -> tuple[declared.Analysis, ...]:
+        """The endpoints with their settings."""
+        return tuple(declared.Analysis(e.kind, e.name, e.model_extra or {}) for e in self.endpoints)
+
+    def _columns(self) -> tuple[Column, ...]:
+        made = [Column(name=name, **part.model_dump(exclude={"outside"})) for name, part in self.columns.items()]
+        return tuple(dataclasses.replace(c, levels=(*c.levels, OTHER)) if self._makes_other(c) else c for c in made)
+
+    def _makes_other(self, column: Column) -> bool:
+        return self.outside.get(column.name) == "other" and bool(column.levels) and OTHER not in column.levels
 
     def build_generator(self) -> Generator:
         """The generator with its settings; StudyInvalid names every setting that is wrong."""
@@ -163,33 +216,12 @@ class Study(Part):
         from twinset.audit.endpoints import ENDPOINTS
 
         made = []
-        for i, part in enumerate(self.endpoints, start=1):
-            settings = {**(part.model_extra or {}), "name": part.name or f"endpoint {i}"}
-            made.append(build(ENDPOINTS, part.kind, settings, section=f"endpoints[{i}]"))
-            self._known(f"endpoints[{i}]", [settings[k] for k in ("time", "event", "arm") if settings.get(k)])
+        for i, (kind, name, settings) in enumerate(self.analyses, start=1):
+            section = f"endpoints[{i}]"
+            made.append(build(ENDPOINTS, kind, {**settings, "name": name or f"endpoint {i}"}, section=section))
+            if absent := declared.unknown(settings, tuple(self.columns)):
+                raise StudyInvalid(collect(absent), where=section, hint="name columns as in the [columns] section")
         return tuple(made)
-
-    def _known(self, section: str, columns: Sequence[str]) -> None:
-        problems = [f"no column `{c}`{_meant(c, self.columns)}" for c in columns if c not in self.columns]
-        if problems:
-            raise StudyInvalid(collect(problems), where=section, hint="name columns as in the [columns] section")
-
-
-def build(registry: Registry, name: str, settings: Mapping[str, Any], *, section: str) -> Any:
-    """A plug-in from its table with these settings, types checked. Raises StudyInvalid."""
-    if name not in registry:
-        raise StudyInvalid(
-            f"no {registry.kind} is called `{name}`{_meant(name, registry.names())}", where=section, hint=f"known: {', '.join(registry.names())}"
-        )
-    plugin = registry[name]
-    known = [f.name for f in dataclasses.fields(plugin) if f.init]
-    problems = [f"`{name}` has no setting `{k}`{_meant(k, known)}" for k in settings if k not in known]
-    if problems:
-        raise StudyInvalid(collect(problems), where=section, hint=f"settings: {', '.join(known) or 'none'}")
-    try:
-        return TypeAdapter(plugin).validate_python(dict(settings))
-    except ValidationError as e:
-        raise StudyInvalid(collect(_problems(e)), where=section, hint="see docs/study-file.md") from None
 
 
 def load(path: str | Path, *, overrides: Sequence[str] = ()) -> Study:
@@ -211,13 +243,11 @@ def load(path: str | Path, *, overrides: Sequence[str] = ()) -> Study:
 
 def parse(text: str, *, folder: Path = Path(), where: str = "study", overrides: Sequence[str] = ()) -> Study:
     """The study in a TOML text; see :func:`load`."""
-    data = _toml(text, where)
-    for override in overrides:
-        _merge(data, _override(override))
+    data = keys(text, where, overrides)
     try:
         return Study.model_validate({**data, "folder": folder})
     except ValidationError as e:
-        raise StudyInvalid(collect(_problems(e)), where=where, hint="see docs/study-file.md, or start afresh with `twinset init`") from None
+        raise StudyInvalid(collect([*sentences(e, _siblings), *_further(data, e)]), where=where, hint=KEYS) from None
 
 
 def study_of(schema: Schema, *, name: str, generator: str = "trees", seed: int = 0) -> Study:
@@ -225,14 +255,6 @@ def study_of(schema: Schema, *, name: str, generator: str = "trees", seed: int =
     columns = {c.name: {k: v for k, v in dataclasses.asdict(c).items() if k not in ("name", "_index")} for c in schema}
     data = {"path": "", "unit": schema.unit or "row"}
     return Study.model_validate({"name": name, "data": data, "columns": columns, "generator": {"name": generator}, "audit": {"seed": seed}})
-
-
-def check_table(columns: Sequence[str], schema: Schema) -> None:
-    """Raise SchemaMismatch with every column that the table or the study lacks."""
-    problems = [f"the table has no column `{n}`{_meant(n, columns)}" for n in schema.names if n not in set(columns)]
-    problems += [f"the study does not name column `{c}` of the table" for c in columns if c not in schema]
-    if problems:
-        raise SchemaMismatch(collect(problems[:20]), hint="run `twinset init` again, or edit the [columns] sections")
 
 
 def json_schema() -> dict[str, Any]:
@@ -243,53 +265,29 @@ def json_schema() -> dict[str, Any]:
     return made
 
 
-def _toml(text: str, where: str) -> dict[str, Any]:
+def _further(data: Mapping[str, Any], error: ValidationError) -> list[str]:
+    """What else is wrong with the study but for the keys that cannot be read: told with them, not on the second try."""
+    rest = without(data, [p["loc"] for p in error.errors(include_input=False, include_url=False, include_context=False)])
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as e:
-        place = re.search(r"line \d+, column \d+", str(e))
-        raise StudyInvalid(
-            f"not valid TOML{' at ' + place.group() if place else ''}", where=where, hint="check quotes and brackets there; text values need double quotes"
-        ) from None
+        return Study.model_validate(rest).problems()
+    except ValidationError:  # a column or the table's path is gone: what leans on them cannot be judged
+        return _generator(data)
 
 
-def _override(text: str) -> dict[str, Any]:
-    key, sign, value = text.partition("=")
-    if not sign or not key.strip():
-        raise StudyInvalid("an override is not of the form key=value", where="--set", hint="for example --set generator.leaf=10")
-    for candidate in (value, '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'):
-        try:
-            return tomllib.loads(f"{key} = {candidate}")
-        except tomllib.TOMLDecodeError:
-            continue
-    raise StudyInvalid("an override's key cannot be read", where="--set", hint="quote odd names: --set 'columns.\"a b\".low=1'")
+def _generator(data: Mapping[str, Any]) -> list[str]:
+    from twinset.generators import GENERATORS
 
-
-def _merge(into: dict[str, Any], extra: Mapping[str, Any]) -> None:
-    for key, value in extra.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = value
-
-
-def _problems(error: ValidationError) -> list[str]:
-    """Each problem as ``key: what``, without the value that caused it."""
-    out = []
-    for problem in error.errors(include_input=False, include_url=False, include_context=False):
-        place = ".".join(str(p) for p in problem["loc"])
-        if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-            out.append(f"unknown key `{place}`{_meant(str(problem['loc'][-1]), _siblings(problem['loc']))}")
-        elif problem["type"] == "missing":
-            out.append(f"`{place}` is missing{MEANING.get(place, '')}")
-        else:
-            out.append(f"`{place}`: {problem['msg'][:1].lower()}{problem['msg'][1:]}")
-    return list(dict.fromkeys(out))
+    try:
+        chosen = GeneratorChoice.model_validate(data.get("generator", {}))
+    except ValidationError:
+        return []
+    return declared.plugin(GENERATORS, chosen.name, chosen.model_extra or {}, section="generator")
 
 
 SECTIONS: dict[str, type[BaseModel]] = {"data": Data, "holdout": Holdout, "release": ReleasePlan, "rules": RulePart, "audit": AuditPlan, "policy": Policy}
 SECTIONS["privacy"] = Privacy
-MEANING = {"privacy.unit": ': name the column that identifies the patient, or say "row" if every row is another patient; it has no default'}
+KEYS = "correct these keys; study.schema.json beside a draft of `twinset init TABLE` lists all that there are, and editors read it"
+CORRECT = "correct these in the study file; nothing was fitted, spent or written"
 
 
 def _siblings(place: tuple[int | str, ...]) -> list[str]:
@@ -297,8 +295,3 @@ def _siblings(place: tuple[int | str, ...]) -> list[str]:
     if len(place) > 1:
         section = ColumnPart if place[0] == "columns" else SECTIONS.get(str(place[0]), Study)
     return [f.alias or name for name, f in section.model_fields.items() if name != "folder"]
-
-
-def _meant(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean `{close[0]}`?)" if close else ""

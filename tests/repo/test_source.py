@@ -128,6 +128,18 @@ def test_everything_public_says_what_it_is() -> None:
     assert not silent, "\n".join(silent)
 
 
+def test_no_message_cites_a_file_that_is_not_installed() -> None:
+    """The pages of documentation lie in the repository, not in the package. Docstrings may name them."""
+    cited = []
+    for module, path in modules().items():
+        root = tree(path)
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+        texts = {id(n.body[0].value) for n in ast.walk(root) if isinstance(n, documented) and n.body and isinstance(n.body[0], ast.Expr)}
+        constants = [n for n in ast.walk(root) if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in texts]
+        cited += [f"{module}: {n.value[:60]}" for n in constants if re.search(r"\bdocs/[a-z-]+\.md", n.value)]
+    assert not cited, "\n".join(cited)
+
+
 def test_no_path_of_a_machine() -> None:
     marks = ["/" + "work/", "/" + "home/", "/" + "root/", "/" + "Users/", "C:" + "\\\\Users"]
     found = []

@@ -147,3 +147,10 @@ def test_a_rate_at_low_false_alarms_is_not_on_the_coin_axis() -> None:
 def test_the_worst_is_sorted_first() -> None:
     near, far = (finding(v, v, v, floor=0.1, independent=0.5) for v in (0.12, 0.3))
     assert badness(far) > badness(near)
+
+
+def test_an_axis_whose_ends_are_equal_can_be_drawn() -> None:
+    """A curve without an event stays where it is: the axis has no width."""
+    assert round_ticks(3.0, 3.0) == (3.0,)
+    assert Axis(3.0, 3.0).at(3.0) == 50.0
+    assert Axis(1.0, 1.0, log=True).at(1.0) == 50.0

@@ -15,6 +15,7 @@ from twinset.dp import events, ledger_file
 from twinset.dp.accountant import epsilon, rho_of
 from twinset.dp.ledger import Allowance, Ledger
 from twinset.dp.ledger_file import Budget
+from twinset.dp.whereabouts import beside
 from twinset.errors import BadInput, BudgetExhausted
 
 DELTA = 1e-9
@@ -231,3 +232,25 @@ def test_concurrent_runs_do_not_spend_twice(path: Path, table: Path) -> None:
     assert book.epsilon() <= 5.0
     assert all(r.settled for r in book.runs)
     assert len(list(path.parent.iterdir())) == 2
+
+
+def test_a_file_that_is_no_ledger_says_so_and_names_the_tables_own(tmp_path: Path) -> None:
+    table = tmp_path / "patients.csv"
+    table.write_text("age\n17\n")
+    with pytest.raises(BadInput, match="not a ledger") as caught:
+        ledger_file.read(table)
+    assert "corrupted" not in str(caught.value)
+    assert "has none" in caught.value.hint
+    own = beside(table)
+    own.write_text("")
+    with pytest.raises(BadInput) as caught:
+        ledger_file.read(table)
+    assert own.name in caught.value.hint
+    with pytest.raises(BadInput, match="corrupted"):
+        ledger_file.read(own)
+    copy = tmp_path / "spent.jsonl"  # a ledger under a name of its own that lost its end
+    own.unlink()
+    reserve(own, table, 1.0)
+    copy.write_bytes(own.read_bytes()[:-20])
+    with pytest.raises(BadInput, match="corrupted"):
+        ledger_file.read(copy)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from twinset.checking.plugins import build
 from twinset.errors import StudyInvalid
 from twinset.generators import GENERATORS
-from twinset.study import Study, build, parse
+from twinset.study import Study, parse
 
 STUDY = '[data]\npath = "x.csv"\n[generator]\nname = "{name}"\n[columns.a]\ntype = "number"\n'
 PRIVATE = ("aim", "mst", "bayesian_network")

@@ -109,3 +109,50 @@ def test_the_json_schema_is_json_and_knows_every_section() -> None:
     made = json.loads(json.dumps(json_schema()))
     assert {"data", "columns", "generator", "policy", "rules", "endpoints"} <= set(made["properties"])
     assert "folder" not in made["properties"]
+
+
+DATED = """
+[data]
+path = "t.csv"
+[columns.seen]
+type = "date"
+low = 2020-01-31
+high = {high}
+[columns.at]
+type = "datetime"
+low = 2020-01-31T12:00:00
+high = 2020-02-01
+"""
+
+
+def test_bounds_of_dates_are_written_as_dates() -> None:
+    study = parse(DATED.format(high="2021-01-31"))
+    seen, at = study.columns["seen"], study.columns["at"]
+    assert (seen.low, seen.high) == (18292.0, 18658.0)
+    assert at.low == 18292.5
+    assert at.high is not None
+    assert 18293 + 0.999999 < at.high < 18294, "a moment may lie anywhere on the last day"
+    assert parse(DATED.format(high="18658")).columns["seen"].high == 18658.0
+    assert parse(DATED.format(high="1"), overrides=["columns.seen.high=2021-01-31"]).columns["seen"].high == 18658.0
+
+
+def test_bounds_of_dates_survive_the_canonical_text() -> None:
+    study = parse(DATED.format(high="2021-01-31"))
+    again = type(study).model_validate(json.loads(study.model_dump_json(by_alias=True)))
+    assert again.columns == study.columns
+
+
+@pytest.mark.parametrize("high", ["12:00:00", '"2021-01-31"', "2019-01-31", "20210131"])
+def test_bounds_that_are_no_dates_are_told(high: str) -> None:
+    with pytest.raises(StudyInvalid, match="seen"):
+        parse(DATED.format(high=high)).check()
+
+
+def test_a_number_is_not_bounded_by_a_date() -> None:
+    with pytest.raises(StudyInvalid, match=r"columns\.age\.low"):
+        parse(MINIMAL.replace("low = 18", "low = 2020-01-31"))
+
+
+def test_an_editor_is_told_that_bounds_may_be_dates() -> None:
+    low = json_schema()["$defs"]["ColumnPart"]["properties"]["low"]
+    assert {"date", "date-time"} <= {kind.get("format") for kind in low["anyOf"]}

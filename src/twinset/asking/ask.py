@@ -56,6 +56,7 @@ def ask(study: Study, questions: Sequence[str], *, epsilon: float, progress: Pro
     endpoints = study.build_endpoints()
     parsed = _parsed(questions, Cohort(empty(study.schema_of_columns()), schema), endpoints)
     terms = demand(terms_study)
+    study.check()
     assert terms is not None
     say("reading the table")
     cohort = rows(study, {c for q in parsed for c in (*q.columns, *_of_endpoint(q, endpoints))})

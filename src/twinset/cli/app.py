@@ -71,7 +71,7 @@ def split(
     """Split a table into train and hold-out, by patient: for generators that live elsewhere."""
     from twinset.audit.privacy.split import split as halves
     from twinset.core.cohort import Cohort
-    from twinset.errors import SchemaMismatch
+    from twinset.errors import SchemaMismatch, meant
     from twinset.io.infer import infer_schema
     from twinset.io.place import new_folder
     from twinset.io.read import read_table
@@ -79,7 +79,9 @@ def split(
 
     frame = read_table(table)
     if unit != "row" and unit not in frame.columns:
-        raise SchemaMismatch("the table has no such patient column", where="--unit", hint="name a column of the table, or leave it out")
+        raise SchemaMismatch(
+            f"the table has no column `{unit}`{meant(unit, frame.columns)}", where="--unit", hint="name a column of the table, or leave it out"
+        )
     train, holdout = halves(Cohort(frame, infer_schema(frame, unit="" if unit == "row" else unit)), fraction=fraction, seed=seed)
     with new_folder(out, overwrite=overwrite) as temporary:
         write_table(train.frame, temporary / "train.csv")
@@ -166,6 +168,8 @@ def compare(
     _free(out, overwrite)
     names = generator or ["trees", "avatars", "independent"]
     studies = [load(study, overrides=[*(sets or ()), f"generator={{name={json.dumps(name)}}}"]) for name in names]
+    for one in studies:
+        one.check()
     made = []
     with progress(quiet=as_json) as say:
         for i, (name, one) in enumerate(zip(names, studies, strict=True)):

@@ -9,7 +9,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from twinset.errors import OutputProblem
+from twinset.errors import OutputProblem, TableUnreadable
 
 
 def init(
@@ -26,6 +26,8 @@ def init(
     from twinset.io.place import new_file
     from twinset.study import json_schema
 
+    if not table.exists():
+        raise TableUnreadable("there is no such file", where=str(table), hint="check the path of the table")
     if out.exists() and not overwrite:  # said before the work, not after it
         raise OutputProblem("it exists already", where=str(out), hint="choose another name, or add --overwrite")
     text = draft(table, out=out, missing=tuple(missing or ()), sheet=sheet, table=db_table, private=private)

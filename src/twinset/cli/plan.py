@@ -110,7 +110,7 @@ def _tell(made: Plan) -> None:
         console.print(sentence)
     console.print(
         "What this does not show: your patients. Ties between real columns may be stronger, and values rarer, than in the table it was tried on; "
-        "then more is lost, first of all in single pairs. docs/plan.md says how far off it was on real tables.",
+        "then more is lost, first of all in single pairs. The page “plan” of the documentation says how far off it was on real tables.",
         style="dim",
     )
 

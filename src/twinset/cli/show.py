@@ -51,6 +51,7 @@ def show_result(page: Page, out: Path | None = None, console: Console | None = N
     """
     from rich.text import Text
 
+    from twinset.report.decision import changed
     from twinset.report.words import MARKS, count, sentence
 
     console = console or _console(stderr=False)
@@ -62,6 +63,8 @@ def show_result(page: Page, out: Path | None = None, console: Console | None = N
         _bullet(console, sentence(line), "·")
     for line in () if hidden else page.settles:
         _bullet(console, f"would settle it: {line}", "·", style="dim")
+    if outside := changed(page.reading):
+        _bullet(console, outside, "!", style="yellow")
     if page.certificate is not None:
         _bullet(console, f"decided by {page.decided_by}", "·", style="dim")
     console.print()

@@ -255,6 +255,13 @@ class Endpoint(Protocol):
     def estimate(self, cohort: Cohort) -> Sequence[Effect]: ...
 
 
+@runtime_checkable
+class CheckedEndpoint(Protocol):
+    """An endpoint that can say what is wrong with it before any row is looked at: sentences that name columns and settings, never a level."""
+
+    def problems(self, schema: Schema) -> Sequence[str]: ...
+
+
 @dataclass(frozen=True)
 class Trial:
     """What a metric sees: everything, on the custodian's side of the line."""

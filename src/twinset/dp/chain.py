@@ -17,6 +17,7 @@ from typing import Any
 
 from twinset.errors import BadInput
 
+START = b'{"before": "'  # begins every line
 MARK = b', "hash": "'  # ends a line: the SHA-256 of what stands before it
 
 

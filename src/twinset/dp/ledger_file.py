@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from twinset.dp import chain, register, seam
+from twinset.dp import chain, register, seam, whereabouts
 from twinset.dp.accountant import epsilon, rho_of, total_delta, total_rho
 from twinset.dp.events import Event, price
 from twinset.dp.ledger import Allowance, Relation
@@ -178,11 +178,20 @@ def check(path: Path, budget: Budget, allowance: Allowance, *, table: Path, aske
 def read(path: Path) -> Book:
     """The ledger in a file, its chain and sums recomputed. Raises BadInput where it is no ledger, or was changed or cut."""
     try:
+        with path.open("rb") as file:
+            if not path.name.endswith(whereabouts.ENDING) and file.read(len(chain.START)) != chain.START:
+                raise _no_ledger(path)
         return _read(path.read_bytes(), path)
     except FileNotFoundError:
         raise BadInput("no such ledger", where=str(path), hint="the first private release of a data set begins one") from None
     except IsADirectoryError:
         raise BadInput("this is a folder, not a ledger", where=str(path), hint="give the .ledger.jsonl file") from None
+
+
+def _no_ledger(path: Path) -> BadInput:
+    own = next((p for p in whereabouts.found(path) if p.exists()), None)
+    hint = f"the ledger of this table is {own}" if own else f"a table's ledger lies beside it and ends in {whereabouts.ENDING}; this file has none"
+    return BadInput("this is not a ledger", where=path.name, hint=f"{hint}. If this was one once, restore it from a backup")
 
 
 def check_table(book: Book, table: Path, path: Path) -> None:

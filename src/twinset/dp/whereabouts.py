@@ -8,6 +8,7 @@ from typing import Literal
 
 from twinset.errors import BadInput
 
+ENDING = ".ledger.jsonl"
 Kind = Literal["beside the table", "named by the study"]
 
 
@@ -17,7 +18,7 @@ def beside(table: Path) -> Path:
     >>> beside(Path("trial/patients.csv")).name
     'patients.csv.ledger.jsonl'
     """
-    return table.with_name(table.name + ".ledger.jsonl")
+    return table.with_name(table.name + ENDING)
 
 
 def places(table: Path) -> tuple[Path, ...]:

@@ -68,7 +68,7 @@ def _effect(endpoint: Estimates, contrast: str, copies: Copies) -> Estimate:
 def _endpoint(name: str, copies: Copies) -> tuple[Estimates, str]:
     """A declared endpoint by its name, or by "name: contrast"."""
     from twinset.audit.endpoints import ENDPOINTS
-    from twinset.study import build
+    from twinset.checking.plugins import build
 
     declared = {str(e.get("name", "")): e for e in copies.endpoints}
     if name not in declared and ": " in name:

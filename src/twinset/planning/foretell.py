@@ -64,6 +64,7 @@ def plan(study: Study, epsilons: Sequence[float], *, rows: int = 0, like: Cohort
 
     Raises BadInput where the number of rows is unknown, an epsilon is not positive, or delta is not below one over the rows.
     """
+    study.check()
     asked = sorted(set(epsilons))
     if not asked or not all(0 < e < math.inf for e in asked):
         raise BadInput("every epsilon must be a positive number", where="--epsilon", hint="for example --epsilon 0.5,1,2,5,10")

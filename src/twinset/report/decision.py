@@ -117,6 +117,13 @@ def _unread(reading: Mapping[str, Any]) -> list[str]:
     return out
 
 
+def changed(reading: Mapping[str, Any]) -> str:
+    """How many cells of an open table became missing or ``other`` because they lay outside what is declared, by column; "" where none did."""
+    rows = int(reading.get("n_rows", 0))
+    cells = ", ".join(f"`{name}` {n:,} ({words.percent(n / rows)})" for name, n in reading.get("outside", {}).items() if rows and n)
+    return f"Cells outside the declared levels or bounds, made missing or “other” as the study says: {cells}" if cells else ""
+
+
 @dataclass(frozen=True)
 class Reading:
     """How the file was read, and what of it the model does not know: lines of two small tables."""
@@ -136,6 +143,8 @@ def reading(page: Page) -> Reading | None:
     for key, what in LEFT_OUT.items():
         if n := int(page.reading.get(key, 0)):
             lines.insert(0, (what, f"{n:,}", words.percent(n / rows)))
+    if outside := changed(page.reading):
+        return Reading((), f"{words.count(rows, 'row')}. {outside}", ())
     clean = f"{words.count(rows, 'row')}; every {'other ' if lines else ''}cell could be read as declared" if page.reading else ""
     if sampled := int(page.reading.get("sampled", 0)):
         clean += f". The file was counted in place; the tests saw a sample of {words.count(sampled, 'row')}"

@@ -51,7 +51,7 @@ class Axis:
         """The place of a value in per cent, kept inside the chart."""
         low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
         here = math.log(max(value, 1e-300)) if self.log else value
-        share = (here - low) / (high - low)
+        share = (here - low) / (high - low) if high > low else 0.5
         return self.margin + (100 - 2 * self.margin) * min(1.0, max(0.0, share))
 
     def holds(self, value: float) -> bool:
@@ -75,6 +75,8 @@ def round_ticks(low: float, high: float, wanted: int = 5) -> tuple[float, ...]:
     >>> round_ticks(0.0, 1.0, 5)
     (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
     """
+    if not high > low:
+        return (low,)
     raw = (high - low) / max(1, wanted)
     unit = 10.0 ** math.floor(math.log10(raw))
     step = next(m * unit for m in (1.0, 2.0, 5.0, 10.0) if m * unit >= raw * 0.999)

@@ -65,6 +65,7 @@ class Material:
 
 def prepare(study: Study) -> Material:
     """Read, check and split the table as a private release would. Raises what a release would raise."""
+    study.check()
     terms = demand(study)
     if terms is None:
         raise BadInput("a sweep needs to know whose privacy is counted", where="privacy", hint="add a section [privacy], or --set privacy.unit=row")

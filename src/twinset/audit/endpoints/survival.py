@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from twinset.audit.endpoints.curves import curve, gap_finding, logrank_finding
+from twinset.audit.endpoints.declared import faults
 from twinset.audit.endpoints.hazards import Z95, Hazards, cox, kaplan_meier, two_sided
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import Curve, Effect, Trial
@@ -77,6 +78,11 @@ class Survival:
         if not np.isfinite(patients.time).all():
             return "a time is not finite"
         return ""
+
+    def problems(self, schema: Schema) -> Sequence[str]:
+        """What keeps it from being estimated on rows of this schema, in sentences; none where nothing does."""
+        levels = {"event_value": (self.event, self.event_value), "reference": (self.arm, self.reference)}
+        return faults({"time": self.time, "event": self.event, "arm": self.arm}, levels, schema)
 
     def constraint(self, trial: Trial) -> str:
         """Why agreement is imposed by the generator rather than replicated; "" where it is not."""

@@ -34,7 +34,7 @@ def check(settings: object, *, shares: tuple[str, ...]) -> None:
     if not problems and not sum(getattr(settings, s) for s in shares) < 1:
         problems.append(f"{', '.join(f'`{s}`' for s in shares)}: together they must be less than 1")
     if problems:
-        raise StudyInvalid(collect(problems), where="generator", hint="the defaults are good; see docs/private-generators.md")
+        raise StudyInvalid(collect(problems), where="generator", hint="leave these settings out: the defaults are good")
 
 
 @cache
