@@ -15,6 +15,11 @@ import pytest
 Run = Callable[..., subprocess.CompletedProcess]
 
 
+@pytest.fixture(autouse=True)
+def _luck_has_no_part(seeded_process: None) -> None:
+    """What these tests look at is the same every time."""
+
+
 def hospital(n: int = 400, seed: int = 0) -> pl.DataFrame:
     """Names, dates, an arm, a survival time with censoring, a laboratory value with gaps, a derived column."""
     rng = np.random.default_rng(seed)

@@ -157,7 +157,7 @@ def test_ctrl_c_loses_nothing_finished(hospital: Path) -> None:
     try:
         wait_for(lambda: len(points(hospital)) >= 1)
         running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=30)
+        _, said = running.communicate(timeout=120)
     finally:
         running.kill()
     assert running.returncode == 130, said

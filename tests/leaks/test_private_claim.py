@@ -4,7 +4,8 @@ The attacker knows every row but one patient's, sees the noisy table, and asks w
 often than Gaussian noise of the billed rho allows, the claim is false. Lower bounds follow Nasr et al. (USENIX 2023) and Dong,
 Roth and Su (2022): a rho-zCDP Gaussian bill is mu-GDP with mu = sqrt(2 rho), and mu >= z(1 - FPR) - z(FNR).
 
-The draws come from the operating system. Lines stand at 4.5 standard errors; noise 5 % too small moves the estimate by more than 7.
+Where a claim is tested (``true_noise``) the draws come from the operating system. Lines stand at 4.5 standard errors; noise 5 % too small moves the
+estimate by more than 7. False failures, binomial tails: marginals 1 in 10^10 (two shares at 4.5 each), selection 7 in a million (one line, twice), levels 4 in a million (5 errors, twice).
 """
 
 from __future__ import annotations
@@ -70,11 +71,13 @@ def check_mu(make: Make, rows: int = K) -> float:
     return mu
 
 
+@pytest.mark.true_noise
 def test_marginals_leak_no_more_than_their_bill() -> None:
     """And the attack is sharp: its lower bound comes within a tenth of the bill."""
     assert check_mu(honest) > 0.9 * math.sqrt(2 * (K / SIGMA) ** 2 / 2)
 
 
+@pytest.mark.true_noise
 def test_a_patient_with_more_rows_than_the_bound_leaks_no_more() -> None:
     check_mu(honest, rows=3 * K)
 
@@ -198,6 +201,7 @@ def least_epsilon(relation: Relation) -> float:
     return abs(odds[1] - odds[0]) - SURE * error
 
 
+@pytest.mark.true_noise
 @pytest.mark.parametrize("relation", ["add-remove", "replace"])
 def test_selection_leaks_no_more_than_its_bill(relation: Relation) -> None:
     assert 0.5 * EPSILON < least_epsilon(relation) <= EPSILON
@@ -222,6 +226,7 @@ def betrayed(draw: Callable[[int], np.ndarray]) -> bool:
     return (rate(0) > 0) != (rate(1) > 0)
 
 
+@pytest.mark.true_noise
 def test_the_precision_attack_finds_nothing() -> None:
     def draw(count: int) -> np.ndarray:
         return noise.discrete_gaussian(np.full(20_000, count, dtype=np.int64), sigma=70.0)
@@ -235,6 +240,7 @@ def test_the_precision_attack_finds_float_noise() -> None:
     assert betrayed(lambda count: count + rng.normal(0.0, 70.0, 200_000))
 
 
+@pytest.mark.true_noise
 @pytest.mark.parametrize("rows", [1, 5])
 def test_a_level_of_one_patient_is_shown_no_more_often_than_delta(rows: int) -> None:
     """Thousands of levels, each held by one patient alone: the share that passes the threshold is at most delta."""
@@ -244,4 +250,4 @@ def test_a_level_of_one_patient_is_shown_no_more_often_than_delta(rows: int) -> 
     vault = Vault(cohort, Ledger(unit="id"), Allowance(1e9, delta, per_patient=rows))
     shown = len(vault.discretise(rho=2.0)["code"].levels) / len(names)
     assert vault.ledger.delta <= delta
-    assert shown <= delta + SURE * math.sqrt(delta * (1 - delta) / len(names))
+    assert shown <= delta + 5 * math.sqrt(delta * (1 - delta) / len(names))
