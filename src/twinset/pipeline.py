@@ -90,12 +90,7 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
     output = _look(model, copies, output_rules)
     verdict = decide(proof, output, study.policy) if proof and proof["decided_by"] == OUTPUT else None
     trial = Trial(by_patient(train), copies[0].cohort, by_patient(holdout), endpoints=endpoints, rules=rules, notes=_notes(study, generator, train.schema))
-    trials = [replace(trial, synthetic=c.cohort, link=c.link) for c in copies]
-    results = [run(t, seed=study.audit.seed, patients=study.audit.patients, progress=say, advice=verdict is not None) for t in trials]
-    if len(copies) > 1:
-        whole = Cohort(pl.concat([c.cohort.frame for c in copies]), copies[0].cohort.schema)
-        together = replace(trial, synthetic=whole)
-        results.append(run(together, seed=study.audit.seed, patients=study.audit.patients, progress=say, advice=verdict is not None, only=TOGETHER))
+    results = _audited(study, trial, copies, say, advice=verdict is not None)
     say("judging")
     tested = judge([f for r in results for f in r.findings], [f for found in output_rules for f in found], study.policy)
     facts = Facts(
@@ -115,6 +110,19 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
     if attempt:
         attempt.end(released=(verdict or tested).released)
     return _made(study, copies, results, verdict or tested, facts, saved(model) if claim else None)
+
+
+def _audited(study: Study, trial: Trial, copies: Sequence[Copy], say: Progress, *, advice: bool) -> list[AuditResult]:
+    """The audit of each copy; where there are several, also the attacks on all of them in one table, which is what an attacker holds."""
+
+    def audit(t: Trial, only: Sequence[str] = ()) -> AuditResult:
+        return run(t, seed=study.audit.seed, patients=study.audit.patients, progress=say, advice=advice, only=only)
+
+    results = [audit(replace(trial, synthetic=c.cohort, link=c.link)) for c in copies]
+    if len(copies) > 1:
+        whole = Cohort(pl.concat([c.cohort.frame for c in copies]), copies[0].cohort.schema)
+        results.append(audit(replace(trial, synthetic=whole), TOGETHER))
+    return results
 
 
 def _terms(study: Study) -> Privacy | None:
