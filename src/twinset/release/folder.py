@@ -17,7 +17,7 @@ from twinset.io.place import new_folder
 from twinset.io.write import write_table
 from twinset.release.gate import OUTPUT, Verdict
 from twinset.release.page_file import page_dict
-from twinset.release.texts import ACCEPTED, ANALYSIS, ANALYSIS_MODEL, CLAIM, CUSTODIAN_README, NO_CLAIM, README, STAYS, TRIED, UNLISTED
+from twinset.release.texts import ACCEPTED, ANALYSIS_MODEL, ANALYSIS_NONE, ANALYSIS_T_S, CLAIM, CUSTODIAN_README, NO_CLAIM, README, STAYS, TRIED, UNLISTED
 from twinset.report.page import Page, render, render_compare
 
 
@@ -215,9 +215,17 @@ def recipient_readme(made: Made, names: Sequence[str]) -> str:
         label=f"Every row carries a mark in the column `{made.label}`." if made.label else "",
         claim=claim,
         unlisted=_unlisted(page.unlisted),
-        analysis=ANALYSIS_MODEL if made.model is not None else ANALYSIS.format(copies=len(made.copies)),
+        analysis=_analysis(made),
         model=f"* `model.json`: the fitted model ({len(json.dumps(made.model)) / 1000:,.0f} kB), for `twinset.combine`\n" if made.model is not None else "",
     )
+
+
+def _analysis(made: Made) -> str:
+    """How to get from these rows to an interval, where a way was tested."""
+    if made.model is not None:
+        return ANALYSIS_MODEL
+    tested = made.page.certificate is None and made.page.generator == "trees" and len(made.copies) == 1
+    return ANALYSIS_T_S.format(n=made.page.n_train) if tested else ANALYSIS_NONE
 
 
 def _judged(page: Page) -> dict[str, str]:

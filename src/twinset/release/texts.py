@@ -21,10 +21,11 @@ UNLISTED = (
     "What depends on those levels cannot be studied here.\n"
 )
 
-ANALYSIS = (
-    "With n real and k synthetic rows and {copies} copies, multiply\nthe variance by (k/n + 1/{copies}) (Raab, Nowok and Dibben, 2016), "
-    "and confirm what matters on the real data."
+ANALYSIS_T_S = (
+    "`twinset.combine(folder, analysis, n={n})` gives an\ninterval for the {n:,} patients it was learnt from, and says what bias is left: effects that `trees` smoothed away are biased towards none. "
+    "Confirm\nwhat matters on the real data."
 )
+ANALYSIS_NONE = "No rule was tested for intervals from\nthese rows: report none, and confirm what matters on the real data."
 ANALYSIS_MODEL = (
     "`twinset.combine(folder, analysis)` gives an interval that\ncounts the patients' chance and the noise: it draws from `model.json`, adds the noise that was added here, "
     "and fits again.\nThe model holds noisy measurements only. All copies come from it and share its noise: do not treat them as independent, "
