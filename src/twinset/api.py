@@ -11,13 +11,10 @@ if TYPE_CHECKING:
     import polars as pl
 
     from twinset.asking.answer import Answers
-    from twinset.core.cohort import Cohort
-    from twinset.core.contracts import Generator, Model
+    from twinset.core.contracts import Generator
     from twinset.core.finding import Finding
     from twinset.core.schema import Schema
-    from twinset.core.seeds import Rng
     from twinset.inference import Inference
-    from twinset.io.declared import Declared
     from twinset.release.folder import Made
     from twinset.release.gate import Verdict
     from twinset.report.page import Page
@@ -69,15 +66,16 @@ def synthesize(  # noqa: PLR0913
     from twinset.generators import GENERATORS
     from twinset.io.declared import as_declared
     from twinset.io.frames import back, back_declared, cells_of, to_polars
+    from twinset.synthesis import fit, schema_of, written
     from twinset.table import fitted
 
     if n is not None and n < 1:
         raise BadInput("`n` must be at least 1", where="synthesize", hint="leave it out for as many rows as given")
     loaded = load_study(study) if isinstance(study, str | Path) else study
     private = epsilon is not None
-    how, patient = _written(loaded), "" if unit == "row" else unit
+    how, patient = written(loaded), "" if unit == "row" else unit
     table = cells_of(frame, by_cell=True, decimal=how.decimal, unit=patient) if private else to_polars(frame)
-    schema = _schema(frame, table, loaded, kinds, unit=unit, private=private)
+    schema = schema_of(frame, table, loaded, kinds, unit=unit, private=private)
     left_out = len(schema) - len(schema.synthesised) - bool(schema.unit)
     if not len(schema.synthesised) or not (private or table.height):
         raise BadInput("there is nothing to synthesise", where="synthesize", hint="every column is an identifier or free text, or there are no rows")
@@ -88,65 +86,10 @@ def synthesize(  # noqa: PLR0913
     if loaded is not None and not private:
         cohort = fitted(loaded, {"frame": cohort}, cohort)[1]
     made_by = build(GENERATORS, generator, settings or {}, section="synthesize")
-    model, rows = _fit(made_by, cohort, loaded, (generator, epsilon, delta, unit), stream(seed, "fit"))
+    model, rows = fit(made_by, cohort, loaded, (generator, epsilon, delta, unit), stream(seed, "fit"))
     drawn = model.sample(rows if n is None else n, stream(seed, "sample", 1)).frame
     made: Frame = back_declared(drawn, schema, frame) if private else back(drawn, frame)
     return made
-
-
-def _schema(frame: Any, table: pl.DataFrame, study: Study | None, kinds: Mapping[str, str] | None, *, unit: str, private: bool) -> Schema:
-    """The study's schema; else, where privacy is promised, what the caller and the types declare; else what the rows suggest."""
-    from twinset.errors import BadInput
-    from twinset.io.infer import infer_schema
-    from twinset.io.kinds import declared_schema
-    from twinset.table import check_table
-
-    if kinds is not None and (study is not None or not private):
-        raise BadInput("`kinds` is for a frame with `epsilon` and without a study", where="synthesize", hint="leave it out; a study says what columns are")
-    if study is not None:
-        check_table(table.columns, study.schema_of_columns())
-        return study.schema_of_columns()
-    patient = "" if unit == "row" else unit
-    return declared_schema(frame, table, kinds=kinds, unit=patient) if private else infer_schema(table)
-
-
-def _written(study: Study | None) -> Declared:
-    """How texts among the cells are written; a frame's typed cells need no telling."""
-    from twinset.io.declared import Declared
-
-    if study is None:
-        return Declared()
-    data = study.data
-    return Declared(decimal=data.decimal or ".", missing=data.missing, thousands=data.thousands, date_order=data.date_order or "ymd")
-
-
-def _fit(generator: Generator, cohort: Cohort, study: Study | None, promise: tuple[str, float | None, float, str], rng: Rng) -> tuple[Model, int]:
-    """The model, and how many rows to draw where the caller does not say."""
-    from pydantic import ValidationError
-
-    from twinset.dp.ledger import Ledger
-    from twinset.dp.vault import Vault
-    from twinset.errors import BadInput
-    from twinset.private import fit_once, open_ledger, public_rules
-    from twinset.release.terms import Privacy
-
-    name, epsilon, delta, unit = promise
-    if epsilon is None:
-        return generator.fit(Vault(cohort, open_ledger(study, generator=name) if study else Ledger(), None), rng), len(cohort)
-    if unit != (cohort.schema.unit or "row"):
-        raise BadInput("`unit` is not the study's unit", where="synthesize", hint='name the patient column of the study, or say "row"')
-    try:
-        stated = study.privacy if study else None
-        relation, budget = (stated.relation, stated.budget) if stated else ("add-remove", None)
-        terms = Privacy(epsilon=epsilon, delta=delta, unit=unit, relation=relation, budget=budget)
-    except ValidationError:
-        raise BadInput(
-            "`epsilon` must be above 0, and `delta` above 0 and at most 1e-5", where="synthesize", hint="for example epsilon=1.0, delta=1e-9"
-        ) from None
-    per_patient = (study.data.per_patient if study else 0) or 1
-    rules = public_rules(study, cohort.schema) if study else ()
-    model = fit_once(generator, cohort, terms, per_patient=per_patient, rules=rules, rng=rng, study=study, name=name)
-    return model, max(1, getattr(model, "n_rows", 1))
 
 
 def load_study(path: str | Path, *overrides: str) -> Study:

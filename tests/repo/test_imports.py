@@ -32,7 +32,7 @@ FLOORS = (
     ("private", "facts"),
     ("planning",),
     ("draft", "pipeline"),
-    ("asking", "examine", "inference", "sweeping"),
+    ("asking", "examine", "inference", "sweeping", "synthesis"),
     ("api", "demo", "neighbouring"),
     ("",),  # the package itself
     ("cli", "web"),

@@ -20,6 +20,7 @@ from twinset.cli.init import init
 from twinset.cli.ledger import app as ledger
 from twinset.cli.net import INTERRUPTED, Commands, Net, interrupted
 from twinset.cli.plan import plan
+from twinset.cli.split import split
 from twinset.cli.sweep import sweep
 from twinset.errors import OutputProblem, TwinsetError
 
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(ledger)
 app.command()(init)
+app.command()(split)
 app.command()(sweep)
 app.command()(plan)
 app.command()(ask)
@@ -45,7 +47,6 @@ Sets = Annotated[Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE",
 AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON and nothing else")]
 StudyFile = Annotated[Path, typer.Argument(help="the study file", metavar="STUDY")]
 READING = {"separator", "decimal", "encoding", "sheet", "table", "missing"}  # keys of [data] that say how an open run reads its tables
-Table = Annotated[Path, typer.Argument(help="CSV, Parquet, Excel, SAS, SPSS, Stata or DuckDB file", metavar="TABLE")]
 
 
 @app.callback(invoke_without_command=True)
@@ -57,36 +58,6 @@ def root(context: typer.Context, version: Annotated[bool, typer.Option("--versio
 
         print(__version__)
         raise typer.Exit
-
-
-@app.command()
-def split(
-    table: Table,
-    out: Out,
-    fraction: Annotated[float, typer.Option(help="share of patients held out", min=0.01, max=0.9)] = 0.3,
-    seed: Annotated[int, typer.Option(help="which split")] = 0,
-    unit: Annotated[str, typer.Option(help='"row", or the column that names the patient')] = "row",
-    overwrite: Overwrite = False,
-) -> None:
-    """Split a table into train and hold-out, by patient: for generators that live elsewhere."""
-    from twinset.audit.privacy.split import split as halves
-    from twinset.core.cohort import Cohort
-    from twinset.errors import SchemaMismatch, meant
-    from twinset.io.infer import infer_schema
-    from twinset.io.place import new_folder
-    from twinset.io.read import read_table
-    from twinset.io.write import write_table
-
-    frame = read_table(table)
-    if unit != "row" and unit not in frame.columns:
-        raise SchemaMismatch(
-            f"the table has no column `{unit}`{meant(unit, frame.columns)}", where="--unit", hint="name a column of the table, or leave it out"
-        )
-    train, holdout = halves(Cohort(frame, infer_schema(frame, unit="" if unit == "row" else unit)), fraction=fraction, seed=seed)
-    with new_folder(out, overwrite=overwrite) as temporary:
-        write_table(train.frame, temporary / "train.csv")
-        write_table(holdout.frame, temporary / "holdout.csv")
-    print(f"wrote {out}/train.csv ({len(train):,} rows) and {out}/holdout.csv ({len(holdout):,} rows)")
 
 
 @app.command()
