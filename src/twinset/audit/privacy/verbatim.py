@@ -97,4 +97,4 @@ def _found(rows: Cohort, of: IntArray, trial: Trial, rng: Rng) -> IntArray:
     (place,) = points((rows,))
     some = np.sort(rng.permutation(len(rows))[:YARDSTICK])
     usual, own = (nearest(place.take(at), place, own=of[at], of=of)[0][:, 0] for at in (some, found))
-    return found[own >= np.median(usual)]
+    return np.asarray(found[own >= np.median(usual)])
