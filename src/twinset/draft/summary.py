@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import textwrap
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from twinset.core.schema import left_out
 from twinset.draft.columns import SEEN
@@ -28,7 +29,7 @@ def summary(made: Drafted, *, out: Path, private: bool) -> str:
     study = tomllib.loads(made.text)
     gone, kept = left_out(schema), [c.name for c in schema if c.synthesised and c.name != schema.unit]
     rows = f"{frame.height:,}" + (f" of {frame[schema.unit].n_unique():,} patients, named by `{schema.unit}`" if schema.unit else ", each taken for a patient")
-    lines = [f"{out}: a draft. It stays with you.", "", *_part("rows", rows), *_part("kept", f"{len(kept)} columns: {_names(kept)}")]
+    lines = [f"{out}: a draft. It stays with you.", "", *_part("rows", rows + _chosen(study["data"])), *_part("kept", f"{len(kept)} columns: {_names(kept)}")]
     lines += _part("left out", _count(len(gone), "column")) + _table(gone)
     with_role = [(role, [c.name for c in schema.with_role(role)]) for role in ROLES]  # type: ignore[arg-type]
     said = [f"{role}: {_names(names)}" for role, names in with_role if names]
@@ -45,6 +46,14 @@ def summary(made: Drafted, *, out: Path, private: bool) -> str:
     if len(asked) > MOST_QUESTIONS:
         lines.append(" " * MARGIN + f"- and {len(asked) - MOST_QUESTIONS} more")
     return "\n".join([*lines, "", *_next(out, private=private)]) + "\n"
+
+
+def _chosen(data: Mapping[str, Any]) -> str:
+    """What becomes of a patient's rows."""
+    if data.get("widen"):
+        return f"; made one row a patient by `{data['widen']}`"
+    said = "; only those that `where` in the draft chooses" if data.get("where") else ""
+    return said + (f"; the {data['keep']} of each patient" if data.get("keep") in ("first", "last") and data.get("per_patient") == 1 else "")
 
 
 def questions(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
