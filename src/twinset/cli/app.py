@@ -9,7 +9,6 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -138,8 +137,7 @@ def audit(
 
     _free(out, overwrite)
     loaded = load(study, overrides=sets or ()) if study else None
-    how = None if loaded is None else replace(how_read(loaded), header=None)
-    frames = [None if p is None else read(p, how).frame for p in (train, holdout, synthetic)]
+    frames = [None if p is None else read(p, how_read(loaded, header=None) if loaded else None).frame for p in (train, holdout, synthetic)]
     with progress(quiet=as_json) as say:
         result, verdict, page = examine(frames[0], frames[1], frames[2], study=loaded, progress=say)
     for f in result.findings:
