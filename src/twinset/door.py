@@ -72,6 +72,8 @@ def declared_reading(study: Study) -> Declared:
             where="data",
             hint='`twinset init --private TABLE` writes these keys; by hand: separator = ",", decimal = ".", encoding = "utf-8", missing = [], date_order = "ymd"',
         )
+    if data.header > 1:
+        raise StudyInvalid("a private run reads one line of names", where="data.header", hint="save the table with a header of one line, then draft again")
     how = Declared(
         separator=data.separator or ",",
         decimal=data.decimal or ".",

@@ -12,7 +12,8 @@ from twinset.core.cohort import Cohort
 from twinset.core.schema import Column, Schema
 from twinset.door import Reading, read
 from twinset.errors import BadInput, SchemaMismatch, StudyInvalid, TableUnreadable, collect, meant
-from twinset.io.read import read_table
+from twinset.io.read import Options
+from twinset.io.read import read as read_file
 from twinset.rows import only, wide
 from twinset.study import CORRECT, Study
 
@@ -38,15 +39,7 @@ def read_open(study: Study) -> tuple[Cohort, Reading | None]:
     """
     data, found = study.data, study.problems()
     try:
-        frame = read_table(
-            study.table,
-            separator=data.separator,
-            decimal=data.decimal,
-            encoding=data.encoding,
-            sheet=data.sheet,
-            table=data.table,
-            missing=data.missing,
-        )
+        frame = read_file(study.table, how_read(study)).frame
         frame = wide(only(frame, data.where), data.unit, data.widen)
     except BadInput as error:
         if not found:
@@ -58,6 +51,18 @@ def read_open(study: Study) -> tuple[Cohort, Reading | None]:
         problems[CHOSEN + OUTSIDE] = problems.pop(OUTSIDE)
     _refuse(problems, where=data.path)
     return settle(conform(frame.select(schema.names), schema, where=data.path), study)
+
+
+def how_read(study: Study, *, header: int | None = 1) -> Options:
+    """How an open run reads the table of a study, or with ``header = None`` others written like it, whose lines of names are found out.
+
+    An order of day and month counts for the columns declared as dates.
+    """
+    data = study.data
+    orders = tuple((n, c.date_order or data.date_order or "") for n, c in study.columns.items() if c.kind in ("date", "datetime"))
+    return Options(
+        data.separator, data.decimal, data.encoding, data.sheet, data.table, data.missing, header and data.header, data.thousands, date_orders=orders
+    )
 
 
 def checked(study: Study, frame: pl.DataFrame, schema: Schema, found: Sequence[str] = ()) -> dict[str, list[str]]:

@@ -58,7 +58,7 @@ ERRORS = (
 )
 STUDY = ["s.toml", "-o", "out"]
 COMMANDS = {  # where the command first calls other code, and how it is called
-    "init": ("twinset.draft", "draft", ["init", "t.csv"]),
+    "init": ("twinset.draft", "drafted", ["init", "t.csv"]),
     "release": ("twinset.study", "load", ["release", *STUDY]),
     "report": ("twinset.release.page_file", "read_page", ["report", "out"]),
     "audit": ("twinset.io.read", "read_table", ["audit", "--train", "t.csv", "--synthetic", "t.csv", "-o", "out"]),

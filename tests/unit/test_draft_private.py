@@ -82,11 +82,11 @@ def test_terms_generator_and_unit(tmp_path: Path) -> None:
 
 def test_numbers_but_for_a_few_texts_are_numbers(tmp_path: Path) -> None:
     """A private run reads the texts as missing; as a text the column would be lost."""
-    path = cohort(tmp_path, gfr=[f"{30 + i % 61}.5" if i % 40 else "n. d." for i in range(120)])
+    path = cohort(tmp_path, gfr=[f"{30 + i % 61}.5" if i % 40 else "unlesbar" for i in range(120)])
     assert tomllib.loads(draft(path))["columns"]["gfr"]["type"] == "text"
     text = draft(path, private=True)
     assert tomllib.loads(text)["columns"]["gfr"]["type"] == "number"
-    assert "n. d." not in text
+    assert "unlesbar" not in text
 
 
 def test_mined_rules_are_comments(tmp_path: Path) -> None:

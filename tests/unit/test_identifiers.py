@@ -113,3 +113,75 @@ def test_one_wrong_check_digit_is_no_national_number() -> None:
 def test_real_tables(shared_data: Path, name: str, expected: dict[str, str]) -> None:
     frame = read_table(shared_data / name)
     assert {c: k for c in frame.columns if (k := identifier(frame[c]))} == expected
+
+
+@pytest.mark.parametrize("n", [10, 11, 29, 30, 82, 300])
+@pytest.mark.parametrize("name", ["x", "rownames", "lfd", "patient", "", "Unnamed: 0"])
+def test_one_to_n_is_a_row_number(n: int, name: str) -> None:
+    """Red before: below 30 rows, or out of order below 100, it was a measurement."""
+    for values in (range(1, n + 1), RNG.permutation(n) + 1):
+        assert identifier(pl.Series(name, values)) in ("row number", "record number")
+
+
+def test_what_is_no_row_number() -> None:
+    assert identifier(pl.Series("visit", range(1, 25))) == ""  # one patient's visits
+    assert identifier(pl.Series("day", range(1, 25))) == ""
+    assert identifier(pl.Series("x", range(1, 10))) == ""  # too few to tell
+    assert identifier(pl.Series("x", [*range(1, 24), 25])) == ""
+    assert identifier(pl.Series("x", [*range(1, 24), None])) == ""
+    assert identifier(pl.Series("x", [*range(1, 24), 23])) == ""
+    assert identifier(pl.Series("age", RNG.permutation(np.arange(30, 60)))) == ""
+
+
+STAFF = [
+    ["Dr Müller", "Dr. Krause"],
+    ["Schwester Anna", "Pfleger Tom", "Schwester Inge"],
+    ["Prof. X", "Prof. Dr. Weber", "Dr. med. Ott"],
+    ["Mr Smith", "Mrs O'Neil"],
+    ["Mme Dupont", "Monsieur Petit"],
+]
+NO_STAFF = [
+    ["nurse visit", "doctor visit"],
+    ["Nurse Practitioner", "Dr Visit"],
+    ["Mr", "Mrs"],
+    ["Frau", "Herr"],
+    ["Drug A", "Drug B"],
+    ["Professional", "Nursery School"],
+    ["Sister", "Brother"],
+]
+
+
+@pytest.mark.parametrize("levels", STAFF, ids=str)
+def test_staff_are_names(levels: list[str]) -> None:
+    """Red before: a few doctors over many rows were levels, and would have been released."""
+    assert identifier(pl.Series("treated_by", levels * 60)) == "name"
+
+
+@pytest.mark.parametrize("levels", NO_STAFF, ids=str)
+def test_what_is_no_staff(levels: list[str]) -> None:
+    assert identifier(pl.Series("kind", levels * 60)) == ""
+
+
+@pytest.mark.parametrize("name", ["Geburtsdatum", "geb_datum", "dob", "fecha_nacimiento", "date de naissance"])
+def test_births_in_other_words(name: str) -> None:
+    assert identifier(pl.Series(name, range(N)).cast(pl.Int32).cast(pl.Date)) == "date of birth"
+
+
+def test_surnames_without_a_name() -> None:
+    german = "Bauer Krause Richter Hofmann Hartmann Krüger Schröder Neumann Zimmermann Lehmann Köhler Özdemir Herrmann"
+    assert identifier(pl.Series("col", german.split() * 20)) == "name"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [f"{100 + i % 60}/{60 + i % 41}" for i in range(N)],
+        [f"{1 + i % 28:02}.{1 + i % 12:02}.20" for i in range(N)],
+        [f"{1 + i % 28}/{1 + i % 12}/2020" if i % 2 else f"2020-{1 + i % 12:02}-{1 + i % 28:02}" for i in range(N)],
+    ],
+    ids=["two numbers", "short years", "several formats"],
+)
+def test_odd_writing_is_no_record_number(values: list[str]) -> None:
+    """Red before: pressures and dates that nobody could read were called record numbers."""
+    assert identifier(pl.Series("x", values)) == ""
+    assert identifier(pl.Series("x", [*values[:20]])) == ""

@@ -46,7 +46,6 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace the folder
 Sets = Annotated[Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="override any study key, e.g. generator.leaf=10; repeatable")]  # noqa: UP045
 AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON and nothing else")]
 StudyFile = Annotated[Path, typer.Argument(help="the study file", metavar="STUDY")]
-READING = {"separator", "decimal", "encoding", "sheet", "table", "missing"}  # keys of [data] that say how an open run reads its tables
 
 
 @app.callback(invoke_without_command=True)
@@ -102,14 +101,14 @@ def audit(
     from twinset.cli.progress import progress
     from twinset.examine import examine
     from twinset.io.place import new_folder
-    from twinset.io.read import read_table
+    from twinset.io.read import read
     from twinset.release.folder import write_audit
     from twinset.study import load
+    from twinset.table import how_read
 
     _free(out, overwrite)
     loaded = load(study, overrides=sets or ()) if study else None
-    options: dict[str, Any] = {} if loaded is None else loaded.data.model_dump(include=READING)
-    frames = [None if p is None else read_table(p, **options) for p in (train, holdout, synthetic)]
+    frames = [None if p is None else read(p, how_read(loaded, header=None) if loaded else None).frame for p in (train, holdout, synthetic)]
     with progress(quiet=as_json) as say:
         result, verdict, page = examine(frames[0], frames[1], frames[2], study=loaded, progress=say)
     for f in result.findings:

@@ -121,3 +121,18 @@ class Schema:
     def with_role(self, role: Role) -> tuple[Column, ...]:
         """The columns that have this role, in order."""
         return tuple(c for c in self.columns if c.role == role)
+
+
+def left_out(schema: Schema) -> tuple[tuple[str, str], ...]:
+    """The columns that no synthetic table will hold, each with the reason in a few words, in their order. Names and reasons only: no cell is told.
+
+    >>> left_out(Schema((Column("plz", "text", "identifier", identifier="postcode"), Column("age", "integer"), Column("bp", "text"))))
+    (('plz', 'postcode'), ('bp', 'free text'))
+    """
+    return tuple((c.name, _why(c, schema.unit)) for c in schema if not c.synthesised or c.name == schema.unit)
+
+
+def _why(column: Column, unit: str) -> str:
+    if column.name == unit:
+        return "names the patient"
+    return column.identifier or column.description or ("identifier" if column.role == "identifier" else "free text")

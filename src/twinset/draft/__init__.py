@@ -1,5 +1,5 @@
 """Drafts of study files: what a custodian reads, corrects and then owns."""
 
-from twinset.draft.write import draft
+from twinset.draft.write import Drafted, draft, drafted
 
-__all__ = ["draft"]
+__all__ = ["Drafted", "draft", "drafted"]

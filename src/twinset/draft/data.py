@@ -11,20 +11,23 @@ from twinset.io.read import Reading
 from twinset.io.toml import Value, comment, key, toml
 
 DATES = ("date", "datetime")
-BROKEN = "a private run takes one line of the file as one row, and this file has line breaks inside quotation marks: save it as Parquet, or without them, first"
+BROKEN = "CHECK: a private run takes one line of the file as one row, and this file has line breaks inside quotation marks: save it as Parquet, or without them, first"
+ONE_LINE = "CHECK: a private run reads one line of names: save the table with a header of one line first"
+ENCODING = "CHECK: a private run needs UTF-8, or another encoding in which one byte cannot shift the rest: save the table so first"
 MISSING = 'texts that mean missing, besides an empty cell; "NA" or "None" can be a level and is none unless you list it'
 
 
-def section(place: str, reading: Reading, made: Rows, doubts: tuple[str, ...]) -> str:
+def section(place: str, reading: Reading, made: Rows, doubts: tuple[str, ...], *, private: bool) -> str:
     """The section as text; ``doubts``: sentences on signs for missing that are levels too. Every key that a private run demands is written."""
     used = reading.options
+    header = used.header or 1
+    faults = ((BROKEN, reading.broken), (ENCODING, used.encoding is not None and shifts(used.encoding)), (ONE_LINE, header > 1))
     lines = [comment(f"found while reading: {note}") for note in reading.notes]
-    if reading.broken:
-        lines.append(comment(BROKEN))
+    lines += [comment(text if private else text.removeprefix("CHECK: ")) for text, hit in faults if hit]
     lines += ["[data]", pair("path", place)]
-    if used.encoding is not None and shifts(used.encoding):
-        lines.append(comment("a private run needs UTF-8, or another encoding in which one byte cannot shift the rest: save the table so first"))
     lines += [pair(name, value) for name in ("separator", "decimal", "encoding", "sheet", "table") if (value := getattr(used, name)) is not None]
+    if header > 1:
+        lines += [comment("how many lines the names take; they are joined"), pair("header", header)]
     for sign in dict.fromkeys(reading.thousands.values()):
         lines.append(pair("thousands", sign))
     order = table_order(reading, made.schema)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
-from twinset.core.schema import Schema
+from twinset.core.schema import Schema, left_out
 from twinset.draft import texts
 from twinset.draft.analysis import endpoints, rules
 from twinset.draft.columns import column
-from twinset.draft.data import pair, section, table_order
+from twinset.draft.data import DATES, pair, section, table_order
 from twinset.draft.unit import rows
 from twinset.io.cells import typed
 from twinset.io.infer import infer_schema, propose_unit
@@ -23,6 +23,15 @@ from twinset.io.toml import comment, toml
 SIGNS = frozenset(
     {"?", ".", "--", "#N/A", "#NA", "#VALUE!", "#DIV/0!", "#REF!", "#NUM!"}
 )  # missing wherever they stand, unlike "NA" or "None", which can be levels
+
+
+@dataclass(frozen=True, repr=False)
+class Drafted:
+    """A draft: ``text`` of the study file, and what it was made from."""
+
+    text: str
+    reading: Reading
+    schema: Schema
 
 
 def draft(  # noqa: PLR0913
@@ -35,6 +44,7 @@ def draft(  # noqa: PLR0913
     sheet: str | None = None,
     table: str | None = None,
     missing: Sequence[str] = (),
+    header: int | None = None,
     private: bool = False,
 ) -> str:
     """The text of a commented ``study.toml`` for the table in a file, ready to run without edits, meant to be edited.
@@ -44,8 +54,13 @@ def draft(  # noqa: PLR0913
     are those of :func:`twinset.io.read.read_table`. An open draft holds bounds and levels of private origin; a private one still names rules and an
     endpoint that were seen in the rows: both are the custodian's. Raises what reading raises.
     """
+    return drafted(path, Options(separator, decimal, encoding, sheet, table, tuple(missing), header), out=out, private=private).text
+
+
+def drafted(path: Path | str, options: Options, *, out: Path | str | None = None, private: bool = False) -> Drafted:
+    """As :func:`draft`, with what it was made from."""
     path = Path(path)
-    reading, doubts = _reading(path, Options(separator, decimal, encoding, sheet, table, tuple(missing)))
+    reading, doubts = _reading(path, replace(options, by_line=private))
     reading = _as_numbers(reading) if private else reading
     frame = reading.frame
     first = infer_schema(frame)
@@ -53,22 +68,22 @@ def draft(  # noqa: PLR0913
     made = rows(frame, infer_schema(frame, unit=unit) if unit else first, private=private)
     schema = made.schema
     place = os.path.relpath(path.absolute(), Path(out).absolute().parent) if out is not None else path.name
-    order = table_order(reading, schema)
+    order, since = table_order(reading, schema), next((c.name for c in schema if c.kind in DATES), "")
     parts = [
         texts.PRIVATE_HEAD if private else texts.HEAD,
         _summary(path, frame, schema),
-        section(Path(place).as_posix(), reading, made, doubts),
+        section(Path(place).as_posix(), reading, made, doubts, private=private),
         texts.HOLDOUT,
         texts.GENERATOR.replace("{name}", "aim" if private else "trees"),
         texts.RELEASE.replace("{n}", "as many rows as the noisy count of the training rows" if private else "as many rows as there are training rows"),
         texts.COLUMNS + (texts.PRIVATE_ORIGIN if private else texts.ORIGIN),
-        *(column(c, made.frame[c.name], reading, order=order, private=private) for c in schema),
+        *(column(c, made.frame[c.name], reading, order=order, private=private, since=since) for c in schema),
         rules(made, private=private),
         endpoints(made),
         texts.AUDIT,
         _privacy(schema, private=private),
     ]
-    return "\n".join(part for part in parts if part)
+    return Drafted("\n".join(part for part in parts if part), reading, schema)
 
 
 def _reading(path: Path, options: Options) -> tuple[Reading, tuple[str, ...]]:
@@ -97,13 +112,13 @@ def _as_numbers(reading: Reading) -> Reading:
 def _summary(path: Path, frame: pl.DataFrame, schema: Schema) -> str:
     lines = [pair("name", path.stem), "seed = 0", 'audience = "external researchers"', ""]
     lines.append(comment(f"The table: {frame.height:,} rows, {frame.width} columns, of which {len(schema.synthesised)} can be synthesised."))
-    found = [c for c in schema if c.identifier]
+    found = left_out(schema)
     if found:
-        lines.append(comment("Direct identifiers and free text that were recognised, and are left out of the synthetic table:"))
-        lines += [comment(f"  {c.name}: {c.identifier}") for c in found]
-        lines.append(comment("Recognition can miss some: look through the columns yourself."))
+        lines.append(comment("Columns that are left out of the synthetic table, and why:"))
+        lines += [comment(f"  {name}: {why}") for name, why in found]
+        lines.append(comment("Recognition of identifiers can miss some: look through the columns yourself."))
     else:
-        lines.append(comment("No direct identifier was recognised. Recognition can miss some: look through the columns yourself."))
+        lines.append(comment("No column is left out: no identifier was recognised. Recognition can miss some: look through the columns yourself."))
     return "\n".join(lines) + "\n"
 
 

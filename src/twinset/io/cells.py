@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-# what stands for missing among numbers; among texts each of these is an ordinary level
-TOKENS = frozenset(
-    {"na", "n/a", "n.a.", "nan", "?", ".", "-", "--", "null", "none", "<na>", "#n/a", "#na", "#value!", "#div/0!", "#ref!", "#num!", "inf", "-inf"}
-)
+from twinset.io.absent import TOKENS
+from twinset.io.moments import in_numbers
+
 CODE_NAME = re.compile(r"icd|diag|snomed|loinc|atc|cpt|code", re.IGNORECASE)
 DATE_NAME = re.compile(r"(^|[^a-z])(date|dt|dob|datum|day|birth\w*)([^a-z]|$)|date$", re.IGNORECASE)
-ISO, YMD, DMY = r"^\d{4}-\d{2}-\d{2}$", r"^\d{4}([/.])\d{1,2}([/.])\d{1,2}$", r"^\d{1,2}([/.\-])\d{1,2}([/.\-])\d{4}$"
+YEAR_FIRST, YEAR_LAST = r"^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}$", r"^\d{1,2}[-/.]\d{1,2}[-/.]\d{4}$"
+FORMS = (r"^\d{4}-", r"^\d{4}/", r"^\d{4}\.", r"^\d{1,2}-", r"^\d{1,2}/", r"^\d{1,2}\.")
 CLOCK = r"[T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?$"
 MOST_ODD = 3
 SHORT = 2000
@@ -43,24 +43,25 @@ class Typed:
     two_orders: bool = False
 
 
-def typed(series: pl.Series, *, decimal: str = ".", missing: Sequence[str] = ()) -> Typed:
+def typed(series: pl.Series, *, decimal: str = ".", missing: Sequence[str] = (), thousands: str = "", order: str = "") -> Typed:
     """A String column as Int64, Float64, Boolean, Date, Datetime or String, whatever holds every cell exactly.
 
     Cells are stripped; empty ones and those listed in ``missing`` become null. Numbers with leading zeros, more than
     64 bits, or codes that differ only in trailing zeros stay text; a date is one only if all cells can be read in one way alone.
+    ``thousands``: the sign that may group digits, "" = found out; ``order``: of day, month and year where the cells leave it open.
     """
-    simple = _simple_numbers(series, decimal, missing) if len(series) <= SHORT else None
+    simple = _simple_numbers(series, decimal, missing) if len(series) <= SHORT and not thousands else None
     if simple is not None:
         return Typed(simple)
     clean, n_padded = stripped(series, missing)
     distinct = clean.drop_nulls().unique()
     if not len(distinct):
         return Typed(clean, n_padded)
-    points = _points(distinct, decimal)
+    points = _points(distinct, decimal, thousands)
     plain = _rewritten(distinct, points)
     odd = distinct.filter(_finite(plain).is_null())
     if len(odd) == len(distinct):
-        return _words(clean, distinct, n_padded)
+        return _words(clean, distinct, n_padded, order)
     tokens = odd.filter(odd.str.to_lowercase().is_in(list(TOKENS)))
     if len(tokens) < len(odd):
         few = odd.filter(~odd.is_in(tokens.implode()))
@@ -92,20 +93,16 @@ class Points:
     """How a column's numbers are punctuated: the decimal sign, and whether the other sign groups thousands."""
 
     decimal: str
+    other: str
     grouped: bool
 
-    @property
-    def other(self) -> str:
-        """The sign that is not the decimal one."""
-        return "," if self.decimal == "." else "."
 
-
-def _points(texts: pl.Series, decimal: str) -> Points:
-    other = Points(decimal, False).other
+def _points(texts: pl.Series, decimal: str, thousands: str) -> Points:
+    other = thousands or ("," if decimal == "." else ".")
     marked = texts.filter(texts.str.contains(other, literal=True))
-    group = f"[{other}]"
+    group = re.escape(other)
     grouped = len(marked) > 0 and bool(marked.str.contains(rf"^[+-]?[1-9]\d{{0,2}}({group}\d{{3}})+([{decimal}]\d*)?$").all())
-    return Points(decimal, grouped)
+    return Points(decimal, other, grouped)
 
 
 def _rewritten(texts: pl.Series, points: Points) -> pl.Series:
@@ -138,10 +135,10 @@ def uses_comma(columns: Sequence[pl.Series]) -> bool:
     return False
 
 
-def dates(series: pl.Series) -> Typed:
-    """A String column as Date or Datetime if every cell reads as one in one way alone; else as it is."""
+def dates(series: pl.Series, *, order: str = "") -> Typed:
+    """A String column as Date or Datetime if every cell reads as one in one way alone (or in ``order``); else as it is."""
     distinct = series.drop_nulls().unique()
-    return _dates(series, distinct, 0) or Typed(series)
+    return _dates(series, distinct, 0, order) or Typed(series)
 
 
 def _finite(texts: pl.Series) -> pl.Series:
@@ -173,37 +170,52 @@ def _compact_dates(whole: pl.Series) -> pl.Series:
     return made if made.null_count() == whole.null_count() else whole
 
 
-def _words(clean: pl.Series, distinct: pl.Series, n_padded: int) -> Typed:
+def _words(clean: pl.Series, distinct: pl.Series, n_padded: int, order: str) -> Typed:
     if len(distinct) <= 6 and set(distinct.str.to_lowercase()) <= {"true", "false"}:
         return Typed((clean.str.to_lowercase() == "true").alias(clean.name), n_padded)
-    return _dates(clean, distinct, n_padded) or Typed(clean, n_padded)
+    return _dates(clean, distinct, n_padded, order) or Typed(clean, n_padded)
 
 
-def _dates(clean: pl.Series, distinct: pl.Series, n_padded: int) -> Typed | None:
+def _dates(clean: pl.Series, distinct: pl.Series, n_padded: int, order: str) -> Typed | None:
     """Dates, if all texts but missing tokens are dates in the same order of day, month and year."""
     tokens = distinct.filter(distinct.str.to_lowercase().is_in(list(TOKENS)))
-    texts = distinct.filter(~distinct.is_in(tokens.implode())) if len(tokens) else distinct
+    texts = in_numbers(distinct.filter(~distinct.is_in(tokens.implode())) if len(tokens) else distinct)
     if not len(texts) or not bool(texts.head(1).str.contains(r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}").all()):
         return None
     zone = r"(Z|[+-]\d{2}:?\d{2})$"
     zoned = bool(texts.str.contains(CLOCK.rstrip("$") + zone).all())
     clock = zoned or bool(texts.str.contains(CLOCK).any())
     days = texts.str.replace(r"[T ].*$", "") if clock else texts
-    ways = [w for w, pattern in (("ymd", ISO), ("ymd", YMD), ("dmy", DMY), ("mdy", DMY)) if bool(days.str.contains(pattern).all())]
-    readable = [w for w in dict.fromkeys(ways) if _read_days(days, w).null_count() == 0]
-    if len(readable) == 2:
+    ways = _orders(days)
+    if len(ways) == 2 and order not in ways:
         return Typed(clean, n_padded, note="looks like dates, but day and month cannot be told apart; write them as 2020-01-31", two_orders=True)
-    if not readable:
+    if not ways:
         return None
-    made = _read_moments(clean, readable[0], zoned) if clock else _read_days(clean, readable[0])
+    way = order if order in ways else ways[0]
+    made = _read_moments(in_numbers(clean), way, zoned) if clock else _read_days(in_numbers(clean), way)
     if made.null_count() != clean.null_count() + int(clean.is_in(tokens.implode()).sum()):
         return None
-    return Typed(made.alias(clean.name), n_padded, tuple(tokens.sort()), date_order=readable[0])
+    note = "dates in several formats, each of which can be read in one way alone" if sum(bool(days.str.contains(f).any()) for f in FORMS) > 1 else ""
+    return Typed(made.alias(clean.name), n_padded, tuple(tokens.sort()), note=note, date_order=way)
+
+
+def _orders(days: pl.Series) -> tuple[str, ...]:
+    """The orders in which these texts, all of them, are dates. Where the year stands last, each sign between must settle for the same one."""
+    first, last = days.str.contains(YEAR_FIRST), days.str.contains(YEAR_LAST)
+    if not bool((first | last).all()) or _read_days(days.filter(first), "ymd").null_count():
+        return ()
+    if not last.any():
+        return ("ymd",)
+    by_sign = [days.filter(last & days.str.contains(form)) for form in FORMS[3:]]
+    found = {tuple(way for way in ("dmy", "mdy") if _read_days(texts, way).null_count() == 0) for texts in by_sign if len(texts)}
+    return found.pop() if len(found) == 1 else ()
 
 
 def _read_days(texts: pl.Series, way: str) -> pl.Series:
     form = {"ymd": "%Y-%m-%d", "dmy": "%d-%m-%Y", "mdy": "%m-%d-%Y"}[way]
-    return texts.str.replace_all(r"[/.]", "-").str.to_date(form, strict=False)
+    x = pl.col("x").str.replace_all(r"[/.]", "-")
+    made = pl.coalesce(x.str.to_date("%Y-%m-%d", strict=False), pl.when(~x.str.contains(r"^\d{4}-")).then(x).str.to_date(form, strict=False))
+    return texts.rename("x").to_frame().select(made.alias(texts.name)).to_series()
 
 
 def _read_moments(texts: pl.Series, way: str, zoned: bool) -> pl.Series:

@@ -16,7 +16,7 @@ import polars as pl
 from twinset.core.contracts import BoolArray
 from twinset.core.schema import Column, Schema
 from twinset.errors import BadInput, SchemaMismatch, TableUnreadable, collect
-from twinset.io import formats, lines
+from twinset.io import excel, formats, lines
 from twinset.io.delimited import SPELT
 from twinset.io.moments import moments
 from twinset.io.read import ARROW, DELIMITED, EXCEL, STATISTICAL
@@ -140,7 +140,7 @@ def _typed(path: Path, how: Declared) -> Iterator[pl.DataFrame]:
     elif suffix in (".duckdb", ".db"):
         yield from formats.scan_duckdb(path, how.table, ROWS)
     elif suffix in EXCEL:
-        yield formats.excel_texts(path, how.sheet)
+        yield excel.excel_texts(path, how.sheet)
     elif suffix in STATISTICAL:
         yield formats.statistical_cells(path, encoding=how.encoding)
     elif suffix in ARROW:

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from twinset.errors import TableUnreadable
+from twinset.io.header import header_lines, joined, looked_at
 from twinset.io.text import to_utf8
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -32,13 +33,16 @@ class Delimited:
     n_blank_lines: int
     commas: bool  # whether a cell can hold a comma at all
     broken: bool  # whether a line ends inside quotation marks, so that lines are not rows
+    header: int  # lines of names
+    n_malformed: int = 0  # lines that are no rows of the table, left out
 
 
-def read_delimited(path: Path, *, separator: str | None = None, encoding: str | None = None) -> Delimited:
+def read_delimited(path: Path, *, separator: str | None = None, encoding: str | None = None, header: int | None = None, by_line: bool = False) -> Delimited:
     """The strings of a CSV, TSV or other delimited text file.
 
-    The separator is found among comma, semicolon, tab and bar where not given. Raises TableUnreadable: empty file,
-    header only, names missing or shared, ragged lines (with their number), an open quote, a wrong separator or encoding.
+    The separator is found among comma, semicolon, tab and bar where not given, and so are the lines of the header. ``by_line``: lines that are no rows
+    are left out, as a private run does. Raises TableUnreadable: empty file, header only, names missing or shared, ragged lines (with their number), an
+    open quote, a wrong separator or encoding.
     """
     where = path.name
     data, encoding = to_utf8(path.read_bytes(), encoding=encoding, where=where)
@@ -46,12 +50,62 @@ def read_delimited(path: Path, *, separator: str | None = None, encoding: str | 
     if not data.strip():
         raise TableUnreadable("the file is empty", where=where, hint="a table needs a line of names and at least one row")
     separator = _separator(data, separator or declared, where)
+    header = _header(data, separator) if header is None else header
+    if header > 1:
+        data = _one_header(data, separator, header, where)
     names = column_names(data, separator, where)
     n_blank, broken, whole = _check_lines(data, separator, len(names))
     commas = (b'"' if separator == "," else b",") in data
-    if not whole:
-        return Delimited(_slow(data, separator, names, where), separator, encoding, 0, commas, _breaks(data, separator))
-    return Delimited(_fast(data, separator, names, n_blank, where), separator, encoding, n_blank, commas, broken)
+    if whole:
+        return Delimited(_fast(data, separator, names, n_blank, where, line=header), separator, encoding, n_blank, commas, broken, header)
+    if by_line:
+        frame, n_malformed = _sparing(data, separator, names)
+        return Delimited(frame, separator, encoding, 0, commas, broken, header, n_malformed)
+    return Delimited(_slow(data, separator, names, where, line=header), separator, encoding, 0, commas, _breaks(data, separator), header)
+
+
+def _header(data: bytes, separator: str) -> int:
+    """How many lines the header takes, told from the first records."""
+    rows: list[list[str]] = []
+    try:
+        for _, row in _records(data[:SAMPLE_BYTES], separator):
+            rows.append(row)
+            if len(rows) >= looked_at(len(rows[0])):
+                break
+    except (csv.Error, UnicodeDecodeError):  # an open quotation mark; the sample ends inside a letter
+        return 1
+    return header_lines(rows) if len({len(row) for row in rows}) == 1 else 1
+
+
+def _one_header(data: bytes, separator: str, header: int, where: str) -> bytes:
+    """The text with its lines of names as one."""
+    rows, end = [], 0
+    try:
+        for last, row in _records(data, separator):
+            rows.append(row)
+            end = last
+            if len(rows) == header:
+                break
+    except csv.Error:
+        raise TableUnreadable("the lines of names cannot be read", where=where, hint="is a quotation mark open there?") from None
+    line = io.StringIO()
+    csv.writer(line, delimiter=separator, lineterminator="\n").writerow(joined(rows))
+    return line.getvalue().encode() + b"".join(data.splitlines(keepends=True)[end:])
+
+
+def _sparing(data: bytes, separator: str, names: list[str]) -> tuple[pl.DataFrame, int]:
+    """Line by line, each alone: the rows, and how many lines are none (another number of fields, a quotation mark left open)."""
+    rows, n_malformed = [], 0
+    for line in data.replace(b"\r", b"").split(b"\n")[1:]:
+        try:
+            row = next(csv.reader([line.decode()], delimiter=separator), [])
+        except csv.Error:
+            row = []
+        if line and line.count(b'"') % 2 == 0 and len(row) == len(names):
+            rows.append(row)
+        else:
+            n_malformed += bool(line)
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row"), n_malformed
 
 
 def _start(data: bytes) -> tuple[bytes, str | None]:
@@ -146,27 +200,27 @@ def _check_lines(data: bytes, separator: str, width: int) -> tuple[int, bool, bo
     return n_blank, broken, not inside and (length <= 0 or found == width - 1 or (length == 1 and data.endswith(b"\r")))
 
 
-def _fast(data: bytes, separator: str, names: list[str], n_blank: int, where: str) -> pl.DataFrame:
+def _fast(data: bytes, separator: str, names: list[str], n_blank: int, where: str, *, line: int) -> pl.DataFrame:
     try:
         frame = pl.read_csv(data, separator=separator, infer_schema=False, new_columns=names, raise_if_empty=True)
     except (pl.exceptions.PolarsError, ValueError):
-        return _slow(data, separator, names, where)
+        return _slow(data, separator, names, where, line=line)
     if n_blank:
         frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
     return frame
 
 
-def _slow(data: bytes, separator: str, names: list[str], where: str) -> pl.DataFrame:
-    """Row by row: says which line is wrong; reads odd but consistent quoting that the fast way does not."""
+def _slow(data: bytes, separator: str, names: list[str], where: str, *, line: int) -> pl.DataFrame:
+    """Row by row: says which line is wrong (the header ends in ``line``); reads odd but consistent quoting that the fast way does not."""
     rows = []
-    line = 1
+    first = line - 1
     try:
         for last, row in _records(data, separator):
             if row and len(row) != len(names):
                 _ragged(line, len(row), len(names), where)
             if row:
                 rows.append(row)
-            line = last + 1
+            line = first + last + 1
     except csv.Error:
         raise TableUnreadable(
             f"a text that starts on line {line} does not end", where=where, hint="a quotation mark is open there; double it or close it"

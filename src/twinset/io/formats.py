@@ -1,4 +1,4 @@
-"""Readers of the files that carry their own types: Parquet, Arrow, Excel, SAS, SPSS, Stata, DuckDB."""
+"""Readers of the files that carry their own types: Parquet, Arrow, SAS, SPSS, Stata, DuckDB."""
 
 from __future__ import annotations
 
@@ -57,63 +57,6 @@ def scan_parquet(path: Path, rows: int) -> Iterator[pl.DataFrame]:
         raise TableUnreadable(
             "this is not a Parquet file, or it is damaged", where=path.name, hint="write it again, or give it the suffix of what it is"
         ) from None
-
-
-def read_excel(path: Path, sheet: str | None) -> pl.DataFrame:
-    """One sheet of a workbook: the one named, or the first. Raises TableUnreadable: no such sheet, no table on it, not a workbook."""
-    page = _sheet(path, sheet, {})
-    names = [c.name for c in page.available_columns()]
-    frame: pl.DataFrame = page.to_polars()
-    if (
-        any("_duplicated_" in n or (n.rsplit("_", 1)[0] in names and n.rsplit("_", 1)[-1].isdigit()) for n in names)
-        and len(names) > 1
-        and _shares_names(path, sheet)
-    ):
-        raise TableUnreadable("two columns share a name", where=path.name, hint="give every column a name of its own")
-    return frame
-
-
-def excel_texts(path: Path, sheet: str | None) -> pl.DataFrame:
-    """The same sheet with every cell as text, whatever else its column holds; dates as 2020-01-31 00:00:00, what shows an error as a gap.
-
-    The header is the first line that holds anything. Columns without a name in it are not read, lines without a cell under a name are nobody's.
-    """
-    cells: pl.DataFrame = _sheet(path, sheet, {"header_row": None, "dtypes": "string"}).to_polars()
-    if not cells.height:
-        raise TableUnreadable("no table can be read from this workbook", where=path.name, hint="is there a line of names on top?")
-    header = [(c, name.strip()) for c, name in zip(cells.columns, cells.row(0), strict=True) if name is not None and name.strip()]
-    if len({name for _, name in header}) != len(header):
-        raise TableUnreadable("two columns share a name", where=path.name, hint="give every column a name of its own")
-    rows = cells.slice(1).select(pl.col(c).cast(pl.String).alias(name) for c, name in header)
-    return rows.filter(pl.any_horizontal(pl.all().str.strip_chars() != ""))
-
-
-def _sheet(path: Path, sheet: str | None, how: dict[str, Any]) -> Any:
-    """The page of a workbook that is meant."""
-    import fastexcel
-
-    try:
-        book = fastexcel.read_excel(path)
-        if not book.sheet_names:
-            raise TableUnreadable("the workbook has no sheet", where=path.name, hint="save the table on a sheet")
-        if sheet is not None and sheet not in book.sheet_names:
-            raise TableUnreadable(
-                f"no sheet of this name; the workbook has {len(book.sheet_names)}",
-                where=path.name,
-                hint="give the name as on the tab, or leave it out for the first",
-            )
-        return book.load_sheet(sheet if sheet is not None else 0, schema_sample_rows=None, **how)
-    except fastexcel.FastExcelError:
-        raise TableUnreadable(
-            "no table can be read from this workbook", where=path.name, hint="is there a line of names on top and rows below, and no password?"
-        ) from None
-
-
-def _shares_names(path: Path, sheet: str | None) -> bool:
-    """Whether the header itself, before any renaming, has a name twice."""
-    page = _sheet(path, sheet, {"header_row": None, "n_rows": 1, "dtypes": "string"})
-    header = [v for v in page.to_polars().row(0) if v is not None]
-    return len(set(header)) != len(header)
 
 
 def read_statistical(path: Path) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from twinset.io.shapes import mixed, unreadable
 from twinset.io.words import vocabulary, words
 
 SAMPLE = 5000
@@ -15,22 +16,28 @@ FEW_ROWS = 20
 
 NAME_WORDS = vocabulary(
     "firstname lastname surname forename fullname fname lname givenname maidenname initials prenom prénom vorname nachname familienname apellido apellidos nombre "
-    "patientname subjectname cognome"
+    "patientname subjectname cognome patientenname zuname rufname surnames nom sobrenome achternaam voornaam"
 )
 NAME_BEFORE = vocabulary("first last full given family maiden middle patient subject person sur fore mother father next contact relative participant")
 PERSON_WORDS = vocabulary(
+    "patientennummer patientennr patnr patientnr probandennummer probandennr patientenid "
     "id pid pidnum patid patientid patientnumber subjid subjectid usubjid personid userid mrn upi sno subject patient person participant ptid empi ipp"
 )
-PERSON_BEFORE = vocabulary("patient subject person participant user member client pt pat subj study enrollee")
+PERSON_BEFORE = vocabulary("patienten proband probanden paciente patient subject person participant user member client pt pat subj study enrollee")
 RECORD_BEFORE = vocabulary(
     "case sample encounter visit admission record specimen accession medical hospital account enrolment enrollment randomisation randomization screening insurance "
     "episode claim certificate policy order device serial licence license row line chart file stay event"
 )
 RECORD_AFTER = vocabulary("id ids identifier nbr number no num key uuid guid nr code")
+COUNTED = vocabulary(
+    "visit visite visita visits time zeit temps tiempo day days tag tage week weeks woche wochen month months monat year jahr years cycle age alter hour minute dose dosis"
+)
 CODE_LISTS = vocabulary("concept type status category class disposition")
 NATIONAL_WORDS = vocabulary("ssn nhs nino nir niss bsn cpr cpf dni nie pesel personnummer ahv svnr aadhaar medicare medicaid passport insee")
-BIRTH_WORDS = vocabulary("dob birthdate birthday dateofbirth birthdt brthdtc geburtsdatum naissance nascimento")
-BIRTH_PAIRS = ({"birth", "date"}, {"birth", "dt"}, {"date", "born"})
+BIRTH_WORDS = vocabulary(
+    "dob birthdate birthday dateofbirth birthdt brthdtc geburtsdatum geburtstag gebdat gebdatum naissance nascimento nacimiento nascita geboortedatum"
+)
+BIRTH_PAIRS = ({"birth", "date"}, {"birth", "dt"}, {"date", "born"}, {"geb", "datum"}, {"geburts", "datum"})
 POST_WORDS = vocabulary("zip zipcode postcode postal postalcode plz eircode cep")
 ADDRESS_WORDS = vocabulary("address addr street adresse strasse straße rue direccion")
 PHONE_WORDS = vocabulary("phone telephone tel mobile cell fax telefon handy")
@@ -46,6 +53,11 @@ PATTERNS = (
     ("national number", r"^\d{3}-\d{2}-\d{4}$"),
     ("postcode", r"(?i)^([a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2}|[a-z]\d[a-z] ?\d[a-z]\d|\d{5}-\d{4})$"),
 )
+TITLED = (
+    r"(?i:\b(dr|prof|professor|doctor|doktor|dott|dra|docteur|schwester|pfleger|oberarzt|oberärztin|chefarzt|chefärztin|stationsarzt|hebamme|sister|nurse|midwife"
+    r"|mr|mrs|frau|herr|mme|madame|monsieur|infirmi[eè]re?|señora?|enfermer[ao]))\.?(\s+(med|univ|rer|nat|Dr|Prof)\.?)*\s+\p{Lu}[\p{L}'’.-]*"
+)
+TASKS = r"(?i)\b(visits?|calls?|practitioners?|specialists?|consult\w*|led|clinics?|station|team|staff|office|unit|review|referral|education)\b"
 PHONE = r"^(\+|00)?[\d\s().\-/]{8,20}$"
 DATE_LIKE = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}"
 FORENAMES = vocabulary(
@@ -59,6 +71,11 @@ FORENAMES = vocabulary(
 SURNAMES = vocabulary(
     "smith johnson williams brown jones garcia miller davis rodriguez martinez hernandez lopez gonzalez wilson anderson thomas taylor moore jackson martin lee perez thompson white "
     "harris sanchez clark ramirez lewis robinson walker young allen king wright scott torres nguyen hill flores green adams nelson baker hall rivera campbell mitchell carter roberts "
+    "bauer krause richter hofmann hartmann krüger schröder neumann zimmermann schmitt werner lehmann köhler herrmann könig walter mayer huber kaiser peters scholz möller "
+    "weiß hahn schubert vogel friedrich keller günther berger winkler lorenz baumann albrecht schuster ludwig böhm schumacher krämer vogt jäger seidel heinrich brandt "
+    "schreiber schulte dietrich ziegler kuhn kühn pohl bergmann voigt sauer wolff pfeiffer petit richard robert garnier faure rousseau blanc guerin boyer lefevre "
+    "colombo ricci marino greco gallo conti costa giordano mancini lombardi moretti fernández fernandez garcía gómez gomez díaz diaz ruiz álvarez alvarez moreno jiménez "
+    "romero navarro ramos gil molina ortega delgado castro ortiz rubio pereira ferreira almeida visser smit meijer mulder bos vos peeters maes nielsen jensen pedersen "
     "müller schmidt schneider fischer weber meyer wagner becker schulz hoffmann bernard dubois durand leroy moreau simon laurent lefebvre michel rossi russo ferrari esposito bianchi "
     "silva santos oliveira souza kim park chen wang zhang liu singh kumar patel khan jansen de vries bakker larsen hansen johansson andersson nilsson murphy kelly evans"
 )
@@ -67,7 +84,7 @@ SURNAMES = vocabulary(
 def identifier(series: pl.Series) -> str:
     """What kind of direct identifier this column is; "" if it is none that we recognise.
 
-    Kinds: name, record number, patient number (one that repeats: the patient of several rows), national number, date of birth,
+    Kinds: name, record number, row number, patient number (one that repeats: the patient of several rows), national number, date of birth,
     postcode, address, phone, e-mail, web address, network address, device number, free text. Measurements with unique values
     (laboratory results, costs) are none. It misses names in scripts and columns it has no word for: a person must look.
 
@@ -78,11 +95,12 @@ def identifier(series: pl.Series) -> str:
     if not len(seen):
         return ""
     if seen.dtype == pl.String:
-        return _by_pattern(seen) or _by_name(seen) or _number_by_name(seen) or _by_shape(seen) or _text(seen)
+        plain = _by_pattern(seen) or _by_name(seen) or _number_by_name(seen)
+        return plain or ("" if unreadable(seen) else _by_shape(seen) or ("" if mixed(seen) else _text(seen)))
     if seen.dtype.is_temporal():
         return _by_name(seen)
     if seen.dtype.is_numeric() and _whole(seen):
-        return _by_name(seen) or _number_by_name(seen) or _number(seen)
+        return _by_name(seen) or _number_by_name(seen) or _row_number(series, seen) or _number(seen)
     return ""
 
 
@@ -150,7 +168,10 @@ def _nhs(sample: pl.Series) -> bool:
 
 
 def _person_names(sample: pl.Series) -> bool:
-    """Many of the distinct texts are, or begin or end with, common names of people."""
+    """Many of the distinct texts are, or begin or end with, common names of people, or most are a title and a name (staff)."""
+    titled = sample.str.contains(TITLED) & ~sample.str.contains(TASKS)
+    if len(sample) >= 2 and (titled.mean() or 0) >= 0.5:  # type: ignore[operator]
+        return True
     if len(sample) < 10:
         return False
     parts = sample.str.to_lowercase().str.replace_all(r"[,.]", " ").str.split(" ").list.eval(pl.element().filter(pl.element() != ""))
@@ -193,6 +214,13 @@ def _number(seen: pl.Series) -> str:
     if digits >= 5 and n / 20 <= n_distinct <= n / 1.5 and int(seen.rle_id().max() or 0) + 1 == n_distinct:  # type: ignore[arg-type]
         return "patient number"
     return ""
+
+
+def _row_number(series: pl.Series, seen: pl.Series) -> str:
+    """Whole numbers that are exactly 1 to n in any order, each row one: whatever they are called, but for words of time, which may count a patient's visits."""
+    n = len(series)
+    exact = n >= 10 and len(seen) == n and seen.min() == 1 and seen.max() == n and seen.n_unique() == n
+    return "row number" if exact and not frozenset(words(series.name)) & COUNTED else ""
 
 
 def _text(seen: pl.Series) -> str:

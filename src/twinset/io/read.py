@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from twinset.errors import TableUnreadable
 from twinset.io import formats
 from twinset.io.cells import Typed, dates, stripped, typed, uses_comma
 from twinset.io.delimited import read_delimited
+from twinset.io.excel import read_excel
 from twinset.io.plain import plain
 
 DELIMITED = (".csv", ".tsv", ".txt", ".tab", ".dat", ".psv")
@@ -23,7 +25,11 @@ KNOWN = (*DELIMITED, ".parquet", *EXCEL, *STATISTICAL, *ARROW, ".duckdb", ".db")
 
 @dataclass(frozen=True)
 class Options:
-    """How to read a file; ``None`` = found out."""
+    """How to read a file; ``None`` = found out.
+
+    ``thousands``: the sign that may group digits, "" = found out; ``date_order``: where the cells leave the order of day and month open, ``date_orders``:
+    by column, where it is another; ``by_line``: lines that are no rows of the table are left out and counted, as a private run does, not refused.
+    """
 
     separator: str | None = None
     decimal: str | None = None
@@ -31,6 +37,11 @@ class Options:
     sheet: str | None = None
     table: str | None = None
     missing: tuple[str, ...] = ()
+    header: int | None = None
+    thousands: str = ""
+    date_order: str | None = None
+    date_orders: tuple[tuple[str, str], ...] = ()
+    by_line: bool = False
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,6 +80,9 @@ def read_table(  # noqa: PLR0913
     sheet: str | None = None,
     table: str | None = None,
     missing: Sequence[str] = (),
+    header: int | None = None,
+    thousands: str = "",
+    date_order: str | None = None,
 ) -> pl.DataFrame:
     """The table in a file; its suffix says what it is.
 
@@ -76,7 +90,7 @@ def read_table(  # noqa: PLR0913
     are missing; among numbers also the usual signs (NA, ?, . ...). For what was found on the way, use :func:`read`.
     Raises TableUnreadable (BadInput), never with a cell value in it.
     """
-    return read(path, Options(separator, decimal, encoding, sheet, table, tuple(missing))).frame
+    return read(path, Options(separator, decimal, encoding, sheet, table, tuple(missing), header, thousands, date_order)).frame
 
 
 def read(path: Path | str, options: Options | None = None) -> Reading:
@@ -110,7 +124,7 @@ def _by_suffix(path: Path, options: Options) -> Reading:
     if suffix in DELIMITED:
         return _read_text(path, options)
     if suffix in EXCEL:
-        return _settle(formats.read_excel(path, options.sheet), options, retype=True)
+        return _read_excel(path, options)
     if suffix in STATISTICAL:
         return _settle(formats.read_statistical(path), options, retype=False)
     if suffix in ARROW:
@@ -121,18 +135,49 @@ def _by_suffix(path: Path, options: Options) -> Reading:
 
 
 def _read_text(path: Path, options: Options) -> Reading:
-    text = read_delimited(path, separator=options.separator, encoding=options.encoding)
+    text = read_delimited(path, separator=options.separator, encoding=options.encoding, header=options.header, by_line=options.by_line)
     columns = text.frame.get_columns()
     decimal = options.decimal or ("," if text.commas and uses_comma(columns) else ".")
     if decimal not in (".", ","):
         raise TableUnreadable("a decimal sign is a point or a comma", where=path.name, hint='decimal = "," or "."')
-    found = replace(options, separator=text.separator, encoding=text.encoding, decimal=decimal)
+    found = replace(options, separator=text.separator, encoding=text.encoding, decimal=decimal, header=text.header)
     notes = [f"{text.n_blank_lines} blank line{'s were' if text.n_blank_lines > 1 else ' was'} left out"] if text.n_blank_lines else []
+    if text.n_malformed:
+        n = text.n_malformed
+        notes.append(f"{n:,} line{'s are no rows' if n > 1 else ' is no row'} of the table (another number of fields, or an open quotation mark): left out")
+    notes += _told(text.encoding, text.header)
     broken = text.broken
     del text  # so that each column of text is let go once it is typed
     columns.reverse()
-    made = [typed(columns.pop(), decimal=decimal, missing=options.missing) for _ in range(len(columns))]
+    made = [_typed(columns.pop(), found) for _ in range(len(columns))]
     return replace(_reading(made, found, notes), broken=broken)
+
+
+def _told(encoding: str, header: int) -> list[str]:
+    """What a person should know of how a file is written."""
+    notes = [] if encoding.lower().startswith("utf-8") or encoding == "ascii" else [f"the text is not UTF-8 but {encoding}"]
+    return notes + ([f"the header takes {header} lines, which were joined"] if header > 1 else [])
+
+
+def _typed(series: pl.Series, options: Options) -> Typed:
+    return typed(series, decimal=options.decimal or ".", missing=options.missing, thousands=options.thousands, order=_order(series.name, options))
+
+
+def _order(name: str, options: Options) -> str:
+    return dict(options.date_orders).get(name) or options.date_order or ""
+
+
+def _read_excel(path: Path, options: Options) -> Reading:
+    """A sheet; a column of moments that are all midnight is one of dates, which Excel has no type for."""
+    page = read_excel(path, options.sheet, header=options.header)
+    made = _settle(page.frame, replace(options, header=page.header), retype=True)
+    midnight = [s.name for s in made.frame.get_columns() if isinstance(s.dtype, pl.Datetime) and bool((s.drop_nulls().dt.time() == dt.time()).all())]
+    notes = _told("utf-8", page.header)
+    if len(page.sheets) > 1:
+        listed = ", ".join(f'"{s}"' for s in page.sheets)
+        notes.insert(0, f'sheet "{page.sheet}" of {len(page.sheets)} was read ({listed}); another with --sheet')
+    options = replace(made.options, sheet=page.sheet if len(page.sheets) > 1 else options.sheet)
+    return replace(made, frame=made.frame.with_columns(pl.col(midnight).cast(pl.Date)), options=options, notes=(*notes, *made.notes))
 
 
 def _settle(frame: pl.DataFrame, options: Options, *, retype: bool) -> Reading:
@@ -142,10 +187,10 @@ def _settle(frame: pl.DataFrame, options: Options, *, retype: bool) -> Reading:
         if series.dtype != pl.String:
             made.append(Typed(series))
         elif retype:
-            made.append(typed(series, missing=options.missing))
+            made.append(_typed(series, options))
         else:
             clean, n_padded = stripped(series, options.missing)
-            made.append(replace(dates(clean), n_padded=n_padded))
+            made.append(replace(dates(clean, order=_order(series.name, options)), n_padded=n_padded))
     return _reading(made, options, [])
 
 

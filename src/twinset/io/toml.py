@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Sequence
 
-Value = str | bool | int | float | Sequence["str | bool | int | float"]
+Value = str | bool | int | float | dt.date | Sequence["str | bool | int | float"]
 ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
 ODD = re.compile(r'[\\"\x00-\x1f\x7f-\x9f\u2028\u2029]')
 LINE = 140
 
 
 def toml(value: Value) -> str:
-    """A value as TOML: strings quoted, lists on one line or, if long, over several.
+    """A value as TOML: strings quoted, dates bare, lists on one line or, if long, over several.
 
     >>> print(toml(['a"b', 1, 2.0, True]))
     ["a\\"b", 1, 2.0, true]
@@ -23,6 +24,8 @@ def toml(value: Value) -> str:
         return str(value)
     if isinstance(value, float):
         return repr(value)
+    if isinstance(value, dt.date):  # and moments, which are dates with a clock
+        return value.isoformat()
     if isinstance(value, str):
         return '"' + ODD.sub(_escaped, value) + '"'
     return _list([toml(v) for v in value])
