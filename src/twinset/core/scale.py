@@ -135,36 +135,38 @@ def _useless(finding: Finding, beside: dict[str, float], real: tuple[float, floa
 def standing(finding: Finding, limit: float | None = None, *, refused: bool | None = None) -> Standing:
     """The outcome of a finding: against the limit if there is one, else chance, else real patients.
 
-    ``refused``: whether the policy refused for this finding, where that is known; it decides for figures with an exact ``p``, of which the gate
-    compares several at once. A figure that is wide, and not beyond its mark as a whole, is "too few patients to tell" and never "good".
+    ``refused``: whether the policy refused for this finding, where that is known: then it stands against the release, and a figure with an exact ``p`` that
+    was not refused does not (the gate compares several at once). A figure that is wide, and not beyond its mark as a whole, is "too few patients to tell" and never "good".
     """
     if not finding.measured:
         return "not measured"
-    if finding.name.startswith("control."):
-        return "useless" if finding.beside.get("p", 1.0) < (UNFAIR if limit is None else limit) else "good"
-    if finding.name == "rules.broken":
-        return "useless" if finding.value > 0 else "good"
+    if finding.name.startswith(("control.", "rules.")):
+        bad = finding.value > 0 if finding.name.startswith("rules.") else finding.beside.get("p", 1.0) < (UNFAIR if limit is None else limit)
+        return "useless" if bad else "good"
     s = scale(finding, limit)
     best, worst = sorted((s.sign * s.low, s.sign * s.high))
     if limit is not None:
         return _against(finding, s, (best, worst), refused)
-    if s.chance is not None:
-        if best > s.sign * s.chance:
-            return "short of real"
-        return "good" if s.tells and worst - s.sign * s.chance <= FAINT else "too few patients to tell"
-    return _beside_real(s, best, worst)
+    return _beside_real(s, best, worst) if s.chance is None else _beside_chance(s, best, worst)
 
 
 def _against(finding: Finding, s: Scale, ends: tuple[float, float], refused: bool | None) -> Standing:
     """Against the policy's limit. A count of rows that are there is no estimate: none is none."""
     assert s.limit is not None
     limit, value, p = s.sign * s.limit, s.sign * s.value, finding.beside.get("p")
-    shown = ends[0] > limit if p is None else value > limit and (p < RARE if refused is None else refused)
-    if shown:
+    shown = ends[0] > limit if p is None else value > limit and p < RARE and refused is not False
+    if shown or refused:
         return "leak shown" if is_private(finding) else "useless"
     if finding.beside.get("release_rows") == 0:
         return "good"
     return "good" if ends[1] <= limit and s.tells else "too few patients to tell"
+
+
+def _beside_chance(s: Scale, best: float, worst: float) -> Standing:
+    chance = s.sign * (s.chance or 0.0)
+    if best > chance:
+        return "short of real"
+    return "good" if s.tells and worst - chance <= FAINT else "too few patients to tell"
 
 
 def _beside_real(s: Scale, best: float, worst: float) -> Standing:
@@ -200,20 +202,22 @@ def needed(finding: Finding, limit: float | None = None) -> int | None:
 
 
 def excess(finding: Finding) -> float:
-    """How far a measured figure lies on the bad side of what fresh patients score, in its own unit, never below 0: max(value, floor) - floor.
+    """How far a measured figure lies on the bad side of what fresh patients score (of an attack: of chance), in its own unit: max(value, floor) - floor.
 
     Below the floor nothing is gained: there the table copies the sampling noise of its patients. NaN where no fresh patients stand beside it.
     """
-    beside = {k: v for k, v in finding.beside.items() if math.isfinite(v)}
-    floor = beside.get("floor", beside.get("holdout"))
-    sign = 1.0 if finding.better == "lower" else -1.0
-    return math.nan if floor is None or not finding.measured else max(0.0, sign * (finding.value - floor))
+    floor, sign = _floor(finding), 1.0 if finding.better == "lower" else -1.0
+    return max(0.0, sign * (finding.value - floor)) if finding.measured and math.isfinite(floor) else math.nan
 
 
 def scored(finding: Finding) -> float:
     """The figure for comparing tables: max(value, floor), or the smaller of both where higher is better; the value itself without a floor."""
-    far = excess(finding)
-    return finding.value if math.isnan(far) or far > 0 else finding.beside.get("floor", finding.beside.get("holdout", finding.value))
+    return _floor(finding) if excess(finding) == 0 else finding.value
+
+
+def _floor(finding: Finding) -> float:
+    keys = ("chance", "floor", "holdout") if is_private(finding) else ("floor", "holdout")
+    return next((finding.beside[k] for k in keys if k in finding.beside), math.nan)
 
 
 def badness(finding: Finding) -> float:
