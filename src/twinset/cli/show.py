@@ -52,13 +52,15 @@ def show_result(page: Page, out: Path | None = None, console: Console | None = N
     """
     from rich.text import Text
 
-    from twinset.report.decision import accepted, changed, tried
+    from twinset.report.decision import accepted, changed, promised, tried
     from twinset.report.words import MARKS, count, sentence
 
     console = console or _console(stderr=False)
     hidden = page.certificate is not None and page.decided_by == "real rows"
     head, tone = first_line(page)
     _print(console, Text(f"{MARKS[tone]} {head}", style=f"bold {COLOURS[tone]}"))
+    if page.certificate is not None:
+        _bullet(console, sentence(promised(page)), " ")
     for line in () if hidden else (accepted(page), tried(page)):
         if line:
             _bullet(console, sentence(line), "!", style="yellow")
@@ -66,7 +68,7 @@ def show_result(page: Page, out: Path | None = None, console: Console | None = N
     for line in () if hidden else page.reasons:
         _bullet(console, sentence(line), "·")
     for line in () if hidden else page.settles:
-        _bullet(console, f"would settle it: {line}", "·", style="dim")
+        _bullet(console, f"{'would settle it' if page.verdict == 'inconclusive' else 'would change it'}: {line}", "·", style="dim")
     if outside := changed(page.reading):
         _bullet(console, outside, "!", style="yellow")
     if page.certificate is not None:
@@ -97,11 +99,9 @@ def _promise(page: Page, told: Mapping[str, Any], console: Console) -> None:
     """The certificate in a few lines, and where the rest is."""
     from rich.text import Text
 
-    from twinset.report.decision import promised
     from twinset.report.words import count, sentence
 
     _print(console, Text(f"  {count(page.n_synthetic, 'synthetic row')} out"))
-    _bullet(console, sentence(promised(page)), "·")
     for line in told["warnings"]:
         _bullet(console, sentence(line), "!", style="yellow")
     _bullet(console, "what the tests on the patients' rows say is in custodian/report.html, and stays there", "·", style="dim")
@@ -230,7 +230,7 @@ def _files(console: Console, out: Path, page: Page) -> None:
     known = (
         ("release", "released: this folder leaves, whole" if leaves(page) else "not yours to pass on"),
         ("custodian/report.html", "open this first; stays with you"),
-        ("custodian/refused", "not released: what was made and paid for; stays with you"),
+        ("custodian/refused", "made and paid for, not released; stays with you"),
         ("custodian", "findings, verdict, ledger, study; stays with you"),
     )
     console.print()

@@ -165,16 +165,13 @@ def _best(pages: Sequence[Page], titles: Sequence[str], across: str, front: set[
     out = []
     placed = [(titles[i], f, a, i) for i, p in enumerate(pages) if (f := _find(p, across)) and (a := worst_attack(p))]
     if placed:
-        name, f, a, _ = min(placed, key=lambda t: scored(t[1]))
-        out.append(
-            f"Closest to the patients: {name}, {words.inline(words.label(f))} {words.estimate(f)}; its worst attack is right {words.estimate(a)} of the time."
-        )
+        out.append(_closest(placed))
         name, f, a, _ = min(placed, key=lambda t: t[2].value)
         out.append(f"Hardest to attack: {name}, {words.estimate(a)} by its worst attack; its {words.inline(words.label(f))} stand at {words.estimate(f)}.")
         passing = [t for t in placed if pages[t[3]].verdict == "pass"]
         if passing:
-            name, f, _, _ = min(passing, key=lambda t: scored(t[1]))
-            out.append(f"Closest to the patients among those that pass the policy: {name}.")
+            best = min(scored(t[1]) for t in passing)
+            out.append(f"Closest to the patients among those that pass the policy: {', '.join(t[0] for t in passing if scored(t[1]) == best)}.")
         else:
             out.append("None of them passes the policy.")
         beaten = [titles[t[3]] for t in placed if t[3] not in front]
@@ -187,6 +184,16 @@ def _best(pages: Sequence[Page], titles: Sequence[str], across: str, front: set[
         most = max(t.agree for t, _ in tallies)
         out.append(f"Most estimates that agree: {', '.join(name for t, name in tallies if t.agree == most)}, {most} of {tallies[0][0].total}.")
     return tuple(out)
+
+
+def _closest(placed: Sequence[tuple[str, Finding, Finding, int]]) -> str:
+    """Who is closest to the patients; whoever reaches fresh patients is as close as another who does."""
+    best = min(scored(t[1]) for t in placed)
+    name, f, a, _ = next(t for t in placed if scored(t[1]) == best)
+    level = [t[0] for t in placed if scored(t[1]) == best]
+    if len(level) > 1:
+        return f"Closest to the patients: {', '.join(level)}, each as close as fresh patients in {words.inline(words.label(f))} ({words.figure(f, best)})."
+    return f"Closest to the patients: {name}, {words.inline(words.label(f))} {words.estimate(f)}; its worst attack is right {words.estimate(a)} of the time."
 
 
 def _caveats(pages: Sequence[Page]) -> tuple[str, ...]:

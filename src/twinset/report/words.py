@@ -257,7 +257,7 @@ def above(finding: Finding) -> str:
     far = excess(finding)
     if not math.isfinite(far):
         return ""
-    text = percent(far) if finding.name in PERCENT else number(far, decimals=precision(finding.value, finding.low, finding.high))
+    text = "0" if far == 0 else percent(far) if finding.name in PERCENT else number(far, decimals=precision(finding.value, finding.low, finding.high))
     return f"{text} {'above' if finding.better == 'lower' else 'below'} fresh patients"
 
 
