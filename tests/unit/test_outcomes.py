@@ -146,7 +146,8 @@ def test_fresh_patients_agree_in_five_of_six() -> None:
 def test_no_analysis_declared_is_said_only_where_none_was() -> None:
     why = "the synthetic cohort has no events"
     gone = [not_measured(n, why, where="recurrence") for n in ("endpoint.decision", "endpoint.curve")]
-    page = replace(PAGES["no-endpoints"](), result=AuditResult((*PAGES["no-endpoints"]().result.findings, *gone)))
+    drawn = tuple(replace(c, endpoint="recurrence") for c in PAGES["pass"]().result.curves if c.cohort == "train")
+    page = replace(PAGES["no-endpoints"](), result=AuditResult((*PAGES["no-endpoints"]().result.findings, *gone), (), drawn))
     found = card(page, "Says the same")
     assert found.answer == "1 analysis declared, not estimable"
     assert why in found.note
@@ -154,6 +155,8 @@ def test_no_analysis_declared_is_said_only_where_none_was() -> None:
     html = render(page)
     assert "No analysis was declared" not in html
     assert why in html
+    assert "No synthetic curve: " in html
+    assert contradictions(page) == ()
     assert "No analysis was declared" in render(PAGES["no-endpoints"]())
     assert card(PAGES["undecided"](), "Says the same").answer == "not tested"
 

@@ -52,6 +52,7 @@ class Forest:
 class Panel:
     arm: str
     chart: Markup
+    missing: str  # why there is no synthetic curve
 
 
 @dataclass(frozen=True)
@@ -144,9 +145,15 @@ def curves(page: Page) -> tuple[Curves, ...]:
         panels = []
         for j, arm in enumerate(dict.fromkeys(c.arm for c in own)):
             pair = [c for c in own if c.arm == arm]
-            panels.append(Panel(arm or "all patients", survival(pair, floor, last, name=f"km-{i}-{j}", sentence=_curve_sentence(arm, pair))))
+            gone = "" if any(c.cohort != "train" for c in pair) else f"No synthetic curve: {_lack(page, endpoint, arm)}."
+            panels.append(Panel(arm or "all patients", survival(pair, floor, last, name=f"km-{i}-{j}", sentence=_curve_sentence(arm, pair)), gone))
         out.append(Curves(endpoint, tuple(panels), f"{100 * floor:.0f} %" if floor else ""))
     return tuple(out)
+
+
+def _lack(page: Page, endpoint: str, arm: str) -> str:
+    names = {endpoint, f"{endpoint}: {arm}"}
+    return next((f.missing for f in page.result.findings if f.name == "endpoint.curve" and f.missing and f.where in names), "it could not be estimated")
 
 
 def _curve_sentence(arm: str, pair: Sequence[Curve]) -> str:
@@ -239,13 +246,9 @@ def _keeps(c: Comparison) -> float:
 
 def untested(page: Page) -> tuple[tuple[str, str], ...]:
     """Declared analyses of which nothing could be compared, with the reason: (name, why)."""
-    shown = {c.endpoint for c in page.result.comparisons} | {c.endpoint for c in page.result.curves}
-    found = [
-        f
-        for f in page.result.findings
-        if f.name.startswith("endpoint.") and not f.measured and f.where not in shown and f.where.partition(": ")[0] not in shown
-    ]
-    return tuple({f.where: f.missing for f in reversed(found)}.items())
+    shown = {c.endpoint for c in page.result.comparisons} | {c.endpoint for c in page.result.curves if c.cohort != "train"}
+    gone = [(f.where.partition(": ")[0], f.missing) for f in page.result.findings if f.name.startswith("endpoint.") and not f.measured]
+    return tuple({name: why for name, why in reversed(gone) if name not in shown}.items())
 
 
 def lost(page: Page) -> int:

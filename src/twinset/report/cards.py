@@ -87,13 +87,20 @@ def _says(page: Page) -> Card:
     if not found.total and not parts:
         return _unsaid(page, question)
     worst = min((page.standing(f) for f in parts), key=ORDER.index, default="measured")
+    more = [t for f in parts if (t := words.would_do(f, page.standing(f)))]
     gone = lost(page)
     answer, chart = f"survival curves: {'as good as real' if worst == 'good' else worst}", Markup("")
     if found.total:
         answer = f"{found.agree} of {words.count(found.total, 'estimate')} agree{'s' if found.total == 1 else ''}"
         told = f"{answer}; of as many fresh patients {words.number(found.expected, decimals=1)} would."
         chart = tally(found.agree, found.total, found.expected, told)
-    return Card(question, _saying(found, gone, worst), answer, chart, _conclusions(found, gone, worst))
+    return Card(
+        question,
+        _saying(found, gone, worst),
+        answer,
+        chart,
+        _conclusions(found, gone, worst) if found.total else words.sentence(f"only curves were compared{'; ' + more[0] if more else ''}"),
+    )
 
 
 def _saying(found: Agreed, gone: int, worst: Standing) -> Tone:
@@ -110,20 +117,18 @@ def _saying(found: Agreed, gone: int, worst: Standing) -> Tone:
 
 def _conclusions(found: Agreed, gone: int, worst: Standing) -> str:
     """What the tally does not say: what could have been concluded at all, and what went wrong."""
-    parts = []
-    if found.total:
-        parts.append(f"Of as many fresh patients about {words.number(found.expected, decimals=1)} would")
-        if not found.significant:
-            parts.append("none is significant in the patients, so no conclusion was put to the test")
-        else:
-            parts.append(
-                f"{found.significant} {'is' if found.significant == 1 else 'are'} significant in the patients, {found.kept} of them also in the synthetic rows (of fresh patients {words.number(found.keepable, decimals=1)})"
-            )
+    parts = [f"Of as many fresh patients about {words.number(found.expected, decimals=1)} would"]
+    if not found.significant:
+        parts.append("none is significant in the patients, so no conclusion was put to the test")
+    else:
+        parts.append(
+            f"{found.significant} {'is' if found.significant == 1 else 'are'} significant in the patients, {found.kept} of them also in the synthetic rows (of fresh patients {words.number(found.keepable, decimals=1)})"
+        )
     parts += [f"{found.reversed} {'is' if found.reversed == 1 else 'are'} reversed"] if found.reversed else []
     parts += [f"{gone} could not be estimated on the synthetic rows"] if gone else []
     if worst in ("useless", "short of real"):
         parts.append(f"a measure of the analyses is {worst}")
-    return words.sentence("; ".join(parts)) if parts else "Only curves were compared."
+    return words.sentence("; ".join(parts))
 
 
 def _unsaid(page: Page, question: str) -> Card:
@@ -186,7 +191,7 @@ def _possible(page: Page) -> Card:
     ranges = [f for f in page.rules if f.where not in page.rule_texts]
     out = sum(f.measured and f.value > 0 for f in ranges)
     if not declared:
-        note = f"{words.count(len(ranges), 'range')} of columns kept; they were read from the same rows, so that is no finding." if ranges else ""
+        note = f"{len(ranges):,} bounds and lists of levels hold: they only say what a column may contain." if ranges else ""
         if out:
             return Card(question, "bad", f"{out} of {words.count(len(ranges), 'range')} left", Markup(""), "No rule was declared.")
         return Card(question, "none", "no rule declared", Markup(""), note or "Impossible rows were not looked for.")

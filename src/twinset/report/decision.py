@@ -153,7 +153,7 @@ def _advice(page: Page, tested: Tested) -> Advice:
             head = "Warning: these tests are too weak to say anything, and would have refused this release"
         body = "They did not decide: the promise does not rest on them."
         return Advice("wait", head, body, tested.reasons, tested.settles, alarms)
-    if tested.verdict == "of no use":
+    if tested.verdict == "of no use" or any(page.standing(f) == "useless" for f in page.result.findings):
         body = "They did not decide: the promise holds either way, and nothing of this is about privacy."
         return Advice("bad", "Warning: by these tests what was made is of no use", body, tested.reasons, tested.settles, alarms)
     return Advice("good", "These tests alone would have released it", "They did not decide: the promise does not rest on them.", tested.reasons, (), alarms)
