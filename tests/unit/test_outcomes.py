@@ -12,7 +12,7 @@ import pytest
 
 from twinset.core.contracts import AuditResult
 from twinset.core.finding import Finding, not_measured
-from twinset.release.folder import page_dict, page_from
+from twinset.release.page_file import page_dict, page_from
 from twinset.report.analyses import agreed, conclusion, untested
 from twinset.report.cards import Card, cards
 from twinset.report.compare import compared, worst_attack

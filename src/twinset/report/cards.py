@@ -45,7 +45,7 @@ def _looks(page: Page) -> Card:
     """As bad as its worst part: a column or a pair that is useless makes it red; measures that cannot tell are told, and do not count."""
     question = "Looks like the patients"
     found = [f for f in page.result.findings if f.name.startswith("fidelity.")]
-    measured = [f for f in wholes(found) if f.measured]
+    measured = [f for f in wholes(found) if f.measured and f.name != "fidelity.emptied"]
     if not measured:
         return Card(question, "none", "not measured", Markup(""), words.sentence(found[0].missing) if found else "")
     lost = [f for f in found if page.standing(f) == "useless"]
@@ -165,7 +165,7 @@ def _hides(page: Page) -> Card:
         "good": "no leak shown at this power",
     }
     tone, answer = TONES[head], answers.get(head, "measured")
-    missed = sum(not f.measured for f in asked if page.limit(f) is not None)
+    missed = sum(not f.measured and f.arises for f in asked if page.limit(f) is not None)
     if tone == "good" and missed:
         tone, answer = "wait", f"no leak shown; {words.count(missed, 'check')} not measured"
     limit, few = page.limit(main), stands.count("too few patients to tell") if head == "short of real" else 0
