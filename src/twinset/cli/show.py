@@ -185,11 +185,11 @@ def _lines(page: Page, console: Console) -> list[Table | str]:
 
 
 def _chosen(page: Page) -> list[Finding]:
-    """The findings a terminal has room for: whole-table fidelity, conclusions kept, and everything the policy limits."""
+    """The findings a terminal has room for: whole-table fidelity, estimates that agree, and everything the policy limits."""
     from twinset.report.sections import wholes
 
     measured = [f for f in wholes(page.result.findings) if f.measured]
-    wanted = [f for f in measured if f.name.startswith("fidelity.") or f.name == "endpoint.decision" or page.limit(f) is not None]
+    wanted = [f for f in measured if f.name.startswith("fidelity.") or f.name == "endpoint.estimate" or page.limit(f) is not None]
     return wanted[:18]
 
 

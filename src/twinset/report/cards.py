@@ -86,7 +86,7 @@ def _says(page: Page) -> Card:
     parts = [f for f in page.result.findings if f.name.startswith("endpoint.") and f.measured]
     if not found.total and not parts:
         return _unsaid(page, question)
-    worst = min((page.standing(f) for f in parts), key=ORDER.index, default="measured")
+    worst: Standing = min((page.standing(f) for f in parts), key=ORDER.index, default="measured")
     more = [t for f in parts if (t := words.would_do(f, page.standing(f)))]
     gone = lost(page)
     answer, chart = f"survival curves: {'as good as real' if worst == 'good' else worst}", Markup("")

@@ -248,7 +248,7 @@ def would_do(finding: Finding, standing: Standing, limit: float | None = None) -
 
 def _round(n: int) -> int:
     """Upwards to two digits: nobody knows it better."""
-    unit = 10 ** max(0, len(str(n)) - 2)
+    unit = int("1" + "0" * max(0, len(str(n)) - 2))
     return -(-n // unit) * unit
 
 
