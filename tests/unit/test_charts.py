@@ -136,6 +136,8 @@ STANDINGS = [
     (finding(0.90, 0.65, 1.00, name="membership.distance", chance=0.5, p=0.3), 0.6, FEW),
     (finding(0.85, 0.80, 0.89, name="privacy.hidden_rate", better="higher"), 0.9, "leak shown"),
     (finding(0.00, -0.01, 0.01, name="privacy.copies", release_rows=0.0, floor=0.0), 0.001, "good"),
+    (finding(0.71, 0.64, 0.78, name="privacy.tail", chance=0.7, p=0.4), 0.0, "good"),  # decided by its p alone
+    (finding(0.95, 0.80, 0.99, name="privacy.tail", chance=0.7, p=0.02), 0.0, "short of real"),
     (finding(0.70, 0.60, 0.80, name="control.population", p=0.0005), None, "useless"),
     (finding(0.70, 0.60, 0.80, name="control.population", p=0.02), None, "good"),
 ]
@@ -152,6 +154,8 @@ def test_what_the_gate_refused_stands_against_the_release() -> None:
     wide = finding(0.66, 0.53, 0.76, name="membership.distance", chance=0.5)
     exact = finding(0.90, 0.65, 1.00, name="membership.distance", chance=0.5, p=0.01)
     assert [standing(wide, 0.6, refused=r) for r in (None, False, True)] == [FEW, FEW, "leak shown"]
+    tail = finding(0.95, 0.80, 0.99, name="privacy.tail", chance=0.7, p=0.0001)
+    assert [standing(tail, 0.0, refused=r) for r in (False, True)] == ["short of real", "leak shown"]
     assert [standing(exact, 0.6, refused=r) for r in (None, False, True)] == ["leak shown", FEW, "leak shown"]
 
 

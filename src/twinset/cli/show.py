@@ -189,7 +189,7 @@ def _chosen(page: Page) -> list[Finding]:
     from twinset.report.sections import wholes
 
     measured = [f for f in wholes(page.result.findings) if f.measured]
-    wanted = [f for f in measured if f.name.startswith("fidelity.") or f.name == "endpoint.estimate" or page.limit(f) is not None]
+    wanted = [f for f in measured if f.name.startswith("fidelity.") or f.name == "endpoint.estimate" or page.checked(f)]
     return wanted[:18]
 
 

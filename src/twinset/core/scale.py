@@ -95,10 +95,11 @@ def scale(finding: Finding, limit: float | None = None) -> Scale:
     beside = {k: v for k, v in finding.beside.items() if math.isfinite(v)}
     attack = is_attack(finding)
     low, high = (finding.value if not math.isfinite(end) else end for end in (finding.low, finding.high))
-    chance = beside.get("chance", 0.5 if attack else None) if is_private(finding) else None
+    apart = is_private(finding) or finding.name.startswith("control.")
+    chance = beside.get("chance", 0.5 if attack else None) if apart else None
     real = None if chance is not None else _real(finding, beside)
     band = _drawn(finding, real)
-    useless, blind = (1.0 if attack else None, False) if is_private(finding) else _useless(finding, beside, real)
+    useless, blind = (1.0 if attack else None, False) if apart else _useless(finding, beside, real)
     return Scale(finding.value, low, high, finding.better, band, useless, chance, limit, real, blind)
 
 
@@ -159,6 +160,8 @@ def _against(finding: Finding, s: Scale, ends: tuple[float, float], refused: boo
         return "leak shown" if is_private(finding) else "useless"
     if finding.beside.get("release_rows") == 0:
         return "good"
+    if p is not None and s.chance is not None and limit < s.sign * s.chance:  # the limit is chance itself, and the exact test alone tells
+        return "good" if p >= RARE else "short of real"
     return "good" if ends[1] <= limit and s.tells else "too few patients to tell"
 
 

@@ -147,12 +147,12 @@ def _hides(page: Page) -> Card:
     question = "Hides the patients"
     if unfair := [f for f in page.result.findings if f.name.startswith("control.") and page.standing(f) == "useless"]:
         return Card(question, "bad", "cannot be told: no fair control", Markup(""), words.sentence(unfair[0].says or words.label(unfair[0])))
-    asked = [f for f in page.result.findings if is_attack(f) or (is_private(f) and page.limit(f) is not None)]
+    asked = [f for f in page.result.findings if is_attack(f) or (is_private(f) and page.checked(f))]
     measured = [f for f in asked if f.measured]
     if not measured:
         return Card(question, "wait" if asked else "none", "not measured", Markup(""), words.sentence(asked[0].missing) if asked else "No attack was run.")
     pairs = [(f, page.standing(f)) for f in measured]
-    pairs = [(f, s) for f, s in pairs if s in ("leak shown", "short of real") or page.limit(f) is not None] or pairs
+    pairs = [(f, s) for f, s in pairs if s in ("leak shown", "short of real") or page.checked(f)] or pairs
     stands = [s for _, s in pairs]
     head = min(stands, key=ORDER.index)
     shown = [f for f, s in pairs if s == head]
@@ -165,7 +165,7 @@ def _hides(page: Page) -> Card:
         "good": "no leak shown at this power",
     }
     tone, answer = TONES[head], answers.get(head, "measured")
-    missed = sum(not f.measured and f.arises for f in asked if page.limit(f) is not None)
+    missed = sum(not f.measured and f.arises for f in asked if page.checked(f))
     if tone == "good" and missed:
         tone, answer = "wait", f"no leak shown; {words.count(missed, 'check')} not measured"
     limit, few = page.limit(main), stands.count("too few patients to tell") if head == "short of real" else 0

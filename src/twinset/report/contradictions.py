@@ -44,7 +44,7 @@ def _headline(page: Page, shown: tuple[Card, ...]) -> Iterator[str]:
         yield f"released, and the card “{red[0]}” is red"
     if page.verdict == "fail" and page.decided_by == ROWS and all(c.tone == "good" for c in shown):
         yield "refused, and every card is green"
-    blind = [f for f in page.result.findings if page.limit(f) is not None and page.standing(f) in ("too few patients to tell", "not measured")]
+    blind = [f for f in page.result.findings if page.checked(f) and page.standing(f) in ("too few patients to tell", "not measured")]
     if blind and any(said in reason for reason in (*page.reasons, told.body) for said in ALL):
         yield f"“all checks pass” stands beside {full_label(blind[0])}, which cannot tell"
 

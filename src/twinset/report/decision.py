@@ -97,7 +97,7 @@ def _why(page: Page) -> str:
         return "private, but of no use"
     if page.verdict != "fail":
         return words.VERDICTS[page.verdict][0]
-    found = [words.stands(f, page.standing(f), page.limit(f)) for f in page.result.findings if page.limit(f) is not None]
+    found = [words.stands(f, page.standing(f), page.limit(f)) for f in page.result.findings if page.checked(f)]
     leaks, over = found.count("leak shown"), found.count("beyond the limit")
     broken = sum(f.measured and f.value > 0 for f in page.rules)
     shown = [f"{words.count(leaks, 'leak')} shown"] if leaks else []

@@ -98,8 +98,17 @@ class Page:
     refused: tuple[str, ...] | None = None
 
     def limit(self, finding: Finding) -> float | None:
-        """The policy's limit on the figure: the one for its ``where`` if there is one, else for its name; None of a test of the hold-out, whose p is limited."""
-        return None if finding.name.startswith("control.") else self._limit(finding)
+        """The policy's limit on the figure: the one for its ``where`` if there is one, else for its name; None where it is no mark on the figure's scale.
+
+        That is so of a test of the hold-out, whose p is limited, and of an exact test whose limit lies below chance, so that its p alone decides.
+        """
+        limit = self._limit(finding)
+        free = finding.name.startswith("control.") or ("p" in finding.beside and limit is not None and limit < finding.beside.get("chance", limit))
+        return None if free else limit
+
+    def checked(self, finding: Finding) -> bool:
+        """Whether the policy asks for this finding."""
+        return self._limit(finding) is not None
 
     def standing(self, finding: Finding) -> Standing:
         """The outcome of a finding under this page's policy, as the gate decided it."""
