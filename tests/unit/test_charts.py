@@ -137,7 +137,7 @@ STANDINGS = [
     (finding(0.85, 0.80, 0.89, name="privacy.hidden_rate", better="higher"), 0.9, "leak shown"),
     (finding(0.00, -0.01, 0.01, name="privacy.copies", release_rows=0.0, floor=0.0), 0.001, "good"),
     (finding(0.71, 0.64, 0.78, name="privacy.tail", chance=0.7, p=0.4), 0.0, "good"),  # decided by its p alone
-    (finding(0.95, 0.80, 0.99, name="privacy.tail", chance=0.7, p=0.02), 0.0, "short of real"),
+    (finding(0.95, 0.80, 0.99, name="privacy.tail", chance=0.7, p=0.02), 0.0, "leak shown"),
     (finding(0.70, 0.60, 0.80, name="control.population", p=0.0005), None, "useless"),
     (finding(0.70, 0.60, 0.80, name="control.population", p=0.02), None, "good"),
 ]

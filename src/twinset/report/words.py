@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from twinset.core.finding import Finding
-from twinset.core.scale import Standing, excess, is_attack, is_private, needed, scale
+from twinset.core.scale import RARE, Standing, excess, is_attack, is_private, needed, scale
 
 LABELS = {
     "fidelity.columns": "single columns",
@@ -229,7 +229,7 @@ def stands(finding: Finding, standing: Standing, limit: float | None = None) -> 
 def settled(finding: Finding, limit: float) -> bool:
     """Whether a figure beyond a limit is so with its whole interval, or by an exact test."""
     s = scale(finding, limit)
-    return "p" in finding.beside or min(s.sign * s.low, s.sign * s.high) > s.sign * limit
+    return finding.beside.get("p", 1.0) < RARE or min(s.sign * s.low, s.sign * s.high) > s.sign * limit
 
 
 def would_do(finding: Finding, standing: Standing, limit: float | None = None) -> str:
