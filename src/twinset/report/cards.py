@@ -160,7 +160,7 @@ def _hides(page: Page) -> Card:
     settled = all(words.stands(f, head, page.limit(f)) == "leak shown" for f in shown)
     answers: dict[Standing, str] = {
         "leak shown": f"leak shown in {words.count(len(shown), 'check')}" if settled else f"{words.count(len(shown), 'check')} beyond the limit",
-        "short of real": f"better than a coin in {words.count(len(shown), 'attack')}",
+        "short of real": f"better than chance in {words.count(len(shown), 'check')}",
         "too few patients to tell": f"no leak shown; {len(shown)} of {words.count(len(stands), 'check')} cannot tell",
         "good": "no leak shown at this power",
     }
@@ -170,7 +170,7 @@ def _hides(page: Page) -> Card:
         tone, answer = "wait", f"no leak shown; {words.count(missed, 'check')} not measured"
     limit, few = page.limit(main), stands.count("too few patients to tell") if head == "short of real" else 0
     note = f"{'Worst' if head != 'good' else 'Largest'}: {words.inline(words.full_label(main))}, {words.estimate(main)}"
-    note += "; chance 0.50" if is_attack(main) else ""
+    note += f"; chance {main.beside['chance']:.2f}" if "chance" in main.beside else ""
     note += f"; policy {words.figure(main, limit)}" if limit is not None else ""
     note += f". {words.count(few, 'check')} cannot tell" if few else ""
     note += f". {words.sentence(more).removesuffix('.')}" if (more := words.would_do(main, head, limit)) else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from twinset.core.finding import Finding
-from twinset.core.scale import RARE, Standing, excess, is_attack, is_private, needed, scale
+from twinset.core.scale import Standing, excess, is_attack, is_private, needed, scale
 
 LABELS = {
     "fidelity.columns": "single columns",
@@ -27,6 +27,7 @@ LABELS = {
     "rules.broken": "rule broken",
 }
 
+SHOWN = 0.005  # an exact p below this settles that an attack knows something
 PERCENT = {"privacy.copies", "privacy.hidden_rate", "rules.broken"}
 
 VERDICTS = {  # a few words for the headline, and what it means
@@ -229,7 +230,7 @@ def stands(finding: Finding, standing: Standing, limit: float | None = None) -> 
 def settled(finding: Finding, limit: float) -> bool:
     """Whether a figure beyond a limit is so with its whole interval, or by an exact test."""
     s = scale(finding, limit)
-    return finding.beside.get("p", 1.0) < RARE or min(s.sign * s.low, s.sign * s.high) > s.sign * limit
+    return finding.beside.get("p", 1.0) < SHOWN or min(s.sign * s.low, s.sign * s.high) > s.sign * limit
 
 
 def would_do(finding: Finding, standing: Standing, limit: float | None = None) -> str:
