@@ -173,6 +173,7 @@ def _hides(page: Page) -> Card:
     note += f"; chance {main.beside['chance']:.2f}" if "chance" in main.beside else ""
     note += f"; policy {words.figure(main, limit)}" if limit is not None else ""
     note += f". {words.count(few, 'check')} cannot tell" if few else ""
+    note += f". {words.count(missed, 'check')} not measured" if missed and tone != "good" and "not measured" not in answer else ""
     note += f". {words.sentence(more).removesuffix('.')}" if (more := words.would_do(main, head, limit)) else ""
     return Card(question, tone, answer, strip(scale(main, limit), sentence(main, limit)), note + ".")
 
