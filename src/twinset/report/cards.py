@@ -111,7 +111,7 @@ def _saying(found: Agreed, gone: int, worst: Standing) -> Tone:
         return "short"
     if not found.total:
         return TONES[worst]
-    fair = min(found.chance, found.chance_kept) > PLAIN and 2 * found.agree > found.total
+    fair = min(found.chance, found.chance_kept) > PLAIN and 2 * found.agree > found.total and 2 * found.kept > found.significant
     return "good" if found.significant and fair else "wait"
 
 
