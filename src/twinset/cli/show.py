@@ -65,10 +65,8 @@ def show_result(page: Page, out: Path | None = None, console: Console | None = N
         if line:
             _bullet(console, sentence(line), "!", style="yellow")
     _bullet(console, f"{page.title} · {page.generator} · policy: {page.policy}", " ", style="dim")
-    for line in () if hidden else page.reasons:
-        _bullet(console, sentence(line), "·")
-    for line in () if hidden else page.settles:
-        _bullet(console, f"{'would settle it' if page.verdict == 'inconclusive' else 'would change it'}: {line}", "·", style="dim")
+    if not hidden:
+        _reasons(page, console)
     if outside := changed(page.reading):
         _bullet(console, outside, "!", style="yellow")
     if page.certificate is not None:
@@ -83,6 +81,16 @@ def show_result(page: Page, out: Path | None = None, console: Console | None = N
         _promise(page, page.certificate, console)
     if out is not None:
         _files(console, out, page)
+
+
+def _reasons(page: Page, console: Console) -> None:
+    """Why, and what would settle or change it."""
+    from twinset.report.words import sentence
+
+    for line in page.reasons:
+        _bullet(console, sentence(line), "·")
+    for line in page.settles:
+        _bullet(console, f"{'would settle it' if page.verdict == 'inconclusive' else 'would change it'}: {line}", "·", style="dim")
 
 
 def first_line(page: Page) -> tuple[str, Tone]:
