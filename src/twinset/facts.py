@@ -87,6 +87,7 @@ def make_page(study: Study, result: AuditResult, verdict: Verdict, facts: Facts)
         unlisted=facts.unlisted,
         accepted=verdict.accepted,
         attempts=facts.attempts,
+        refused=tuple(j.check.key for j in (tested or verdict).judged if j.outcome == "fail"),
     )
 
 

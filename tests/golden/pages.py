@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from twinset.core.contracts import AuditResult, Comparison, Curve, Effect
 from twinset.core.finding import Finding, not_measured
-from twinset.report.material import Page, Tested
+from twinset.report.material import Attempts, Page, Tested
 
 FLOOR = {"floor": 0.066, "floor_low": 0.060, "floor_high": 0.071, "holdout": 0.099, "independent": 0.201}
 LIMITS = {
@@ -244,7 +244,8 @@ def passing() -> Page:
         policy="external researchers, v1",
         audience="external researchers",
         verdict="pass",
-        reasons=("all 7 checks of the policy pass, and no rule is broken",),
+        released=True,
+        reasons=("no check of the policy fails, and no rule is broken; not shown: recognising the 1 % most isolated patients (14 people)",),
         settles=(),
         result=AuditResult(fidelity() + details() + privacy(isolated=0.42), comparisons(), curves()),
         limits=LIMITS,
@@ -304,6 +305,34 @@ def inconclusive() -> Page:
     )
 
 
+def accepted() -> Page:
+    """An undecided release that the custodian let go, at the fourth attempt."""
+    return replace(
+        inconclusive(), accepted="teaching inside the department", attempts=Attempts(number=4, refused=3, released=0, unfinished=0, seeds=(0, 1, 2, 3))
+    )
+
+
+def unfair() -> Page:
+    """A hold-out that holds train rows."""
+    found = Finding(
+        "control.overlap", 0.5, 0.46, 0.54, 642, "lower", {"p": 1e-12}, "", "half of the hold-out rows equal a train row", label="hold-out rows among train"
+    )
+    why = "half of the hold-out rows equal a train row"
+    return replace(
+        passing(), verdict="control unusable", released=False, reasons=(why,), settles=("hold out patients whom the generator never saw",),
+        result=replace(passing().result, findings=(found, *passing().result.findings)), limits=LIMITS | {"control.overlap": 0.001},
+    )  # fmt: skip
+
+
+def useless() -> Page:
+    """Columns that came out as one value."""
+    lost = Finding("fidelity.columns", 0.92, 0.92, 0.92, 1497, "lower", {"floor": 0.02, "chance": 0.92, "independent": 0.0}, "wtkg", label="single column")
+    return replace(
+        passing(), verdict="of no use", released=False, reasons=("columns with one value only: `wtkg`",), settles=(),
+        result=replace(passing().result, findings=(*passing().result.findings, lost)),
+    )  # fmt: skip
+
+
 def no_holdout() -> Page:
     """No hold-out: most of privacy and half of fidelity was not measured."""
     why = "no patients were held out"
@@ -313,6 +342,7 @@ def no_holdout() -> Page:
         passing(),
         n_holdout=0,
         verdict="inconclusive",
+        released=False,
         reasons=("recognising a patient by distance: not measured, because no patients were held out",),
         result=AuditResult(kept + gone),
         settles=("hold out 30 % of the patients (`twinset split`)",),
@@ -472,6 +502,9 @@ PAGES = {
     "pass": passing,
     "fail": failing,
     "inconclusive": inconclusive,
+    "accepted": accepted,
+    "unfair": unfair,
+    "useless": useless,
     "no-holdout": no_holdout,
     "no-endpoints": no_endpoints,
     "private": private,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from twinset.core.contracts import Curve
 from twinset.core.finding import Finding
-from twinset.core.scale import Scale, badness, is_attack, scale, standing
+from twinset.core.scale import Scale, badness, excess, is_attack, needed, scale, scored, standing
 from twinset.report.charts import Estimate, Guide, Point, row, strip, survival, survival_floor, tally, tradeoff
 from twinset.report.svg import Axis, drawing, element, round_ticks
 
@@ -108,21 +108,38 @@ def test_the_survival_axis_starts_at_zero_unless_curves_stay_high() -> None:
     assert survival_floor([]) == 0.0
 
 
+REAL = {"floor": 0.06, "holdout": 0.10, "independent": 0.3}
+FEW = "too few patients to tell"
 STANDINGS = [
-    (finding(0.08, 0.07, 0.09, floor=0.06, holdout=0.10, independent=0.2), None, "as good as real"),
-    (finding(0.11, 0.09, 0.13, floor=0.06, holdout=0.10, independent=0.2), None, "within error of real"),
-    (finding(0.14, 0.12, 0.16, floor=0.06, holdout=0.10, independent=0.2), None, "short of real"),
-    (finding(0.22, 0.21, 0.23, floor=0.06, holdout=0.10, independent=0.2), None, "useless"),
-    (finding(0.96, 0.95, 0.97, better="higher", holdout=0.95, independent=0.4), None, "as good as real"),
+    (finding(0.08, 0.07, 0.09, **REAL), None, "good"),
+    (finding(0.11, 0.09, 0.13, **REAL), None, "good"),
+    (finding(0.11, 0.09, 0.19, **REAL), None, FEW),  # reaches real, and the worse half of the way to useless
+    (finding(0.08, 0.00, 0.16, **REAL), None, FEW),  # as good as real, and wider than half of the way
+    (finding(0.17, 0.11, 0.29, **REAL), None, "short of real"),  # wide, but worse than real as a whole: settled
+    (finding(0.14, 0.12, 0.16, **REAL), None, "short of real"),
+    (finding(0.32, 0.31, 0.33, **REAL), None, "useless"),
+    (finding(0.17, 0.00, 0.78, better="higher", floor=0.15, independent=0.41), None, FEW),  # fresh patients do no better than useless
+    (finding(0.96, 0.95, 0.97, better="higher", holdout=0.95, independent=0.4), None, "good"),
     (finding(0.39, 0.35, 0.40, better="higher", holdout=0.95, independent=0.4), None, "useless"),
+    (finding(1.00, 0.03, 1.00, name="endpoint.decision", better="higher", floor=0.9, independent=0.1), None, FEW),
+    (finding(0.00, 0.00, 0.00, name="fidelity.columns", floor=0.0, chance=0.0), None, "good"),  # a constant column
+    (finding(0.056, 0.053, 0.059, floor=0.079, floor_low=0.070, floor_high=0.087, independent=0.083), None, FEW),
+    (finding(0.056, 0.053, 0.059, floor=0.079, floor_low=0.070, floor_high=0.087, independent=0.2), None, "good"),
     (finding(0.81, 0.70, 0.90, name="membership.distance", chance=0.5), 0.6, "leak shown"),
-    (finding(0.55, 0.45, 0.65, name="membership.distance", chance=0.5), 0.6, "not enough power"),
-    (finding(0.51, 0.48, 0.54, name="membership.distance", chance=0.5), 0.6, "within the limit"),
-    (finding(0.55, 0.52, 0.58, name="membership.distance", chance=0.5), None, "better than chance"),
-    (finding(0.51, 0.48, 0.54, name="membership.distance", chance=0.5), None, "no better than chance"),
-    (finding(0.33, 0.15, 0.62, name="membership.distance", chance=0.5), None, "not enough power"),
-    (finding(0.056, 0.053, 0.059, floor=0.079, floor_low=0.070, floor_high=0.087, holdout=0.077), None, "closer than new patients"),
+    (finding(0.55, 0.45, 0.65, name="membership.distance", chance=0.5), 0.6, FEW),
+    (finding(0.51, 0.48, 0.54, name="membership.distance", chance=0.5), 0.6, "good"),
+    (finding(0.07, 0.00, 0.52, name="membership.distance", chance=0.5), 0.6, FEW),
+    (finding(0.55, 0.52, 0.58, name="membership.distance", chance=0.5), None, "short of real"),
+    (finding(0.51, 0.48, 0.54, name="membership.distance", chance=0.5), None, "good"),
+    (finding(0.33, 0.15, 0.62, name="membership.distance", chance=0.5), None, FEW),
+    (finding(0.90, 0.45, 1.00, name="membership.distance", chance=0.5, p=0.0006), 0.6, "leak shown"),
+    (finding(0.90, 0.65, 1.00, name="membership.distance", chance=0.5, p=0.3), 0.6, FEW),
     (finding(0.85, 0.80, 0.89, name="privacy.hidden_rate", better="higher"), 0.9, "leak shown"),
+    (finding(0.00, -0.01, 0.01, name="privacy.copies", release_rows=0.0, floor=0.0), 0.001, "good"),
+    (finding(0.71, 0.64, 0.78, name="privacy.tail", chance=0.7, p=0.4), 0.0, "good"),  # decided by its p alone
+    (finding(0.95, 0.80, 0.99, name="privacy.tail", chance=0.7, p=0.02), 0.0, "leak shown"),
+    (finding(0.70, 0.60, 0.80, name="control.population", p=0.0005), None, "useless"),
+    (finding(0.70, 0.60, 0.80, name="control.population", p=0.02), None, "good"),
 ]
 
 
@@ -132,11 +149,48 @@ def test_where_a_finding_stands(found: Finding, limit: float | None, word: str) 
     assert standing(found, limit) == word
 
 
+def test_what_the_gate_refused_stands_against_the_release() -> None:
+    """Catches a line that says "cannot tell" of the figure a release was refused for, and one that shows a leak the gate did not count."""
+    wide = finding(0.66, 0.53, 0.76, name="membership.distance", chance=0.5)
+    exact = finding(0.90, 0.65, 1.00, name="membership.distance", chance=0.5, p=0.01)
+    assert [standing(wide, 0.6, refused=r) for r in (None, False, True)] == [FEW, FEW, "leak shown"]
+    tail = finding(0.95, 0.80, 0.99, name="privacy.tail", chance=0.7, p=0.0001)
+    assert [standing(tail, 0.0, refused=r) for r in (False, True)] == ["short of real", "leak shown"]
+    assert [standing(exact, 0.6, refused=r) for r in (None, False, True)] == ["leak shown", FEW, "leak shown"]
+
+
+def test_how_many_would_do() -> None:
+    """Catches a width that shrinks with n instead of its root. 0.55 (0.45 to 0.65) at a limit of 0.60: half of the width, four times the people."""
+    assert needed(finding(0.55, 0.45, 0.65, name="membership.distance", chance=0.5), 0.6) == pytest.approx(400, abs=1)
+    assert needed(finding(0.599, 0.45, 0.75, name="membership.distance", chance=0.5), 0.6) is None  # 22,500 times as many
+    assert needed(finding(0.08, 0.00, 0.16, **REAL)) == pytest.approx(178, abs=1)
+    assert needed(finding(0.17, 0.00, 0.78, better="higher", floor=0.15, independent=0.41)) is None
+
+
+@given(st.floats(0, 1), st.floats(0, 0.6), st.floats(0.01, 0.5), st.floats(0, 0.3), st.floats(0.01, 0.6))
+def test_no_tick_on_a_figure_that_spans_half_of_its_scale(value: float, width: float, floor: float, band: float, way: float) -> None:
+    found = finding(value, max(0.0, value - width / 2), value + width / 2, floor=floor, floor_low=floor, floor_high=floor + band, independent=floor + way)
+    if found.high - found.low > way / 2 or band > way / 2:
+        assert standing(found) != "good" or found.high == found.low
+    if found.low > floor + band:
+        assert standing(found) in ("short of real", "useless")
+
+
+def test_below_the_floor_nothing_is_gained() -> None:
+    under, over = (finding(v, v, v, floor=0.078, holdout=0.07) for v in (0.056, 0.098))
+    assert (excess(under), scored(under)) == (0.0, 0.078)
+    assert excess(over) == pytest.approx(0.02)
+    assert scored(over) == 0.098
+    better = finding(0.99, 0.9, 1.0, better="higher", floor=0.95)
+    assert (excess(better), scored(better)) == (0.0, 0.95)
+    assert scored(finding(0.3, 0.2, 0.4, name="membership.distance", chance=0.5)) == 0.5
+
+
 def test_independent_columns_are_not_useless_where_they_are_perfect() -> None:
     """Single columns drawn independently fit perfectly: the useless end is guessing among levels."""
     found = finding(0.02, 0.01, 0.03, name="fidelity.columns", floor=0.018, holdout=0.03, independent=0.0, chance=0.3)
     assert scale(found).useless == 0.3
-    assert standing(found) == "as good as real"
+    assert standing(found) == "good"
 
 
 def test_a_rate_at_low_false_alarms_is_not_on_the_coin_axis() -> None:

@@ -45,7 +45,7 @@ def test_a_result_fits_eighty_columns(name: str) -> None:
 
 def test_the_verdict_comes_first_and_needs_no_colour() -> None:
     text = shown(PAGES["fail"]())
-    assert text.startswith("✕ Does not pass the policy")
+    assert text.startswith("✕ Not released: 1 leak shown, 1 rule broken\n")
     assert "\x1b" not in text
     assert "policy allows 0.60" in " ".join(text.split())
     assert "\x1b[" in shown(PAGES["fail"](), colour=True)
@@ -54,7 +54,7 @@ def test_the_verdict_comes_first_and_needs_no_colour() -> None:
 def test_a_terminal_without_our_signs_gets_others() -> None:
     """Catches a UnicodeEncodeError on terminals that speak ASCII only (strict encoding raises)."""
     text = shown(PAGES["fail"](), encoding="ascii")
-    assert text.startswith("x Does not pass the policy")
+    assert text.startswith("x Not released: 1 leak shown, 1 rule broken\n")
 
 
 def test_markup_of_a_study_is_not_markup_of_the_terminal() -> None:
@@ -73,6 +73,37 @@ def test_files_that_exist_are_named(tmp_path: Path) -> None:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "report.html" in text
     assert f"{tmp_path}/release" not in text
+    assert "refused" not in text
+
+
+def test_what_is_in_the_folders_is_said_in_words_that_match(tmp_path: Path) -> None:
+    """Catches "may leave, if the verdict says so"."""
+    for name in ("custodian", "release"):
+        (tmp_path / name).mkdir()
+    assert "released: this folder leaves, whole" in shown(PAGES["pass"](), out=tmp_path)
+    (tmp_path / "release").rmdir()
+    text = shown(PAGES["fail"](), out=tmp_path)
+    assert "nothing may leave" in text
+    assert "if the verdict says so" not in text
+
+
+def test_the_promise_the_reason_and_the_attempts_stand_in_the_terminal() -> None:
+    lines = " ".join(shown(PAGES["accepted"]()).split())
+    assert lines.startswith("? Released: undecided, and accepted by the custodian ! Accepted by the custodian although the tests could not tell: “teaching")
+    assert "4th attempt on this table: 3 refused before (seeds 0, 1, 2, 3)" in lines
+    private = " ".join(shown(PAGES["decided"]()).split())
+    assert private.startswith("✓ Released: private, and within the policy’s limits Promised to each patient: epsilon = 1 at delta = 1e-9.")
+    assert "right at most 54.3 % of the time" in private
+
+
+def test_what_patients_rows_decided_under_a_promise_stays_out_of_the_terminal() -> None:
+    from dataclasses import replace
+
+    page = replace(PAGES["certified"](), verdict="fail", released=False, attempts=PAGES["accepted"]().attempts)
+    text = shown(page)
+    assert text.startswith("✕ Not released\n")
+    assert "refused before" not in text
+    assert "leak" not in text
 
 
 def test_an_error_says_what_where_and_what_to_do() -> None:

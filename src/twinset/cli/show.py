@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from twinset.report.page import Page
 
 WIDTH = 16  # characters of a scale
-COLOURS = {"good": "green", "bad": "red", "wait": "yellow", "none": "dim"}
+COLOURS = {"good": "green", "short": "yellow", "bad": "red", "wait": "yellow", "none": "dim"}
 ASCII = str.maketrans(
     {
         "✓": "+",
         "✕": "x",
+        "▽": "v",
         "–": "-",
         "—": "-",
         "●": "o",
@@ -51,18 +52,21 @@ def show_result(page: Page, out: Path | None = None, console: Console | None = N
     """
     from rich.text import Text
 
-    from twinset.report.decision import changed
+    from twinset.report.decision import accepted, changed, promised, tried
     from twinset.report.words import MARKS, count, sentence
 
     console = console or _console(stderr=False)
-    head, tone = headline(page)
-    policy = f"  {page.title} · {page.generator} · policy: {page.policy}"
-    _print(console, Text.assemble((f"{MARKS[tone]} {head}", f"bold {COLOURS[tone]}"), (policy, "dim")))
     hidden = page.certificate is not None and page.decided_by == "real rows"
-    for line in () if hidden else page.reasons:
-        _bullet(console, sentence(line), "·")
-    for line in () if hidden else page.settles:
-        _bullet(console, f"would settle it: {line}", "·", style="dim")
+    head, tone = first_line(page)
+    _print(console, Text(f"{MARKS[tone]} {head}", style=f"bold {COLOURS[tone]}"))
+    if page.certificate is not None:
+        _bullet(console, sentence(promised(page)), " ")
+    for line in () if hidden else (accepted(page), tried(page)):
+        if line:
+            _bullet(console, sentence(line), "!", style="yellow")
+    _bullet(console, f"{page.title} · {page.generator} · policy: {page.policy}", " ", style="dim")
+    if not hidden:
+        _reasons(page, console)
     if outside := changed(page.reading):
         _bullet(console, outside, "!", style="yellow")
     if page.certificate is not None:
@@ -76,16 +80,27 @@ def show_result(page: Page, out: Path | None = None, console: Console | None = N
     else:
         _promise(page, page.certificate, console)
     if out is not None:
-        _files(console, out)
+        _files(console, out, page)
 
 
-def headline(page: Page) -> tuple[str, Tone]:
-    """What the first line says, and its tone; of a private run no more than whether it is released."""
-    from twinset.report.words import VERDICTS
+def _reasons(page: Page, console: Console) -> None:
+    """Why, and what would settle or change it."""
+    from twinset.report.words import sentence
 
-    if page.certificate is not None:
-        return ("Released", "good") if page.released else ("Not released", "bad")
-    return VERDICTS[page.verdict][0], {"pass": "good", "fail": "bad", "inconclusive": "wait"}[page.verdict]  # type: ignore[return-value]
+    for line in page.reasons:
+        _bullet(console, sentence(line), "·")
+    for line in page.settles:
+        _bullet(console, f"{'would settle it' if page.verdict == 'inconclusive' else 'would change it'}: {line}", "·", style="dim")
+
+
+def first_line(page: Page) -> tuple[str, Tone]:
+    """The first line and its tone; of a private run that patients' rows decided no more than whether it is released."""
+    from twinset.report.decision import headline
+
+    head, tone = headline(page)
+    if page.certificate is not None and page.decided_by == "real rows":
+        return head.partition(":")[0], "good" if page.released else "bad"
+    return head, tone
 
 
 def _promise(page: Page, told: Mapping[str, Any], console: Console) -> None:
@@ -95,7 +110,6 @@ def _promise(page: Page, told: Mapping[str, Any], console: Console) -> None:
     from twinset.report.words import count, sentence
 
     _print(console, Text(f"  {count(page.n_synthetic, 'synthetic row')} out"))
-    _bullet(console, f"epsilon = {told['epsilon']:g} at delta = {told['delta']:g} for each {told['unit']}: {sentence(told['attacker']['says'])}", "·")
     for line in told["warnings"]:
         _bullet(console, sentence(line), "!", style="yellow")
     _bullet(console, "what the tests on the patients' rows say is in custodian/report.html, and stays there", "·", style="dim")
@@ -156,7 +170,7 @@ def _lines(page: Page, console: Console) -> list[Table | str]:
     from rich.table import Table
     from rich.text import Text
 
-    from twinset.core.scale import TONES, standing
+    from twinset.core.scale import TONES
     from twinset.report import words
 
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
@@ -165,11 +179,12 @@ def _lines(page: Page, console: Console) -> list[Table | str]:
     shown = _chosen(page)
     for f in shown:
         limit = page.limit(f)
-        stands = standing(f, limit)
-        cells = (f"  {words.full_label(f)}", bar(f, limit), words.estimate(f), f"{words.MARKS[TONES[stands]]}{f' {stands}' if console.width >= 104 else ''}")
+        stands = page.standing(f)
+        told = f" {words.stands(f, stands, limit)}" if console.width >= 104 else ""
+        cells = (f"  {words.full_label(f)}", bar(f, limit), words.estimate(f), words.MARKS[TONES[stands]] + told)
         styles = ("", "", "", COLOURS[TONES[stands]])
         table.add_row(*(Text(_known(console, c), style=s) for c, s in zip(cells, styles, strict=True)))
-    legend = "  ● this release  ━ its 95 % interval  ░ as good as real  ╵ chance, useless\n  ┆ the policy's limit  ✓ good  ? not settled  ✕ bad  – no judgement"
+    legend = "  ● this release  ━ its 95 % interval  ░ as good as real  ╵ chance, useless\n  ┆ the policy's limit  ✓ good  ▽ short of real  ? too few patients to tell\n  ✕ useless, or leak shown  – no judgement"
     missing = sum(not f.measured for f in page.result.findings)
     out: list[Table | str] = [table, "", f"[dim]{_known(console, legend)}[/dim]"] if shown else []
     if missing:
@@ -178,11 +193,11 @@ def _lines(page: Page, console: Console) -> list[Table | str]:
 
 
 def _chosen(page: Page) -> list[Finding]:
-    """The findings a terminal has room for: whole-table fidelity, conclusions kept, and everything the policy limits."""
+    """The findings a terminal has room for: whole-table fidelity, estimates that agree, and everything the policy limits."""
     from twinset.report.sections import wholes
 
     measured = [f for f in wholes(page.result.findings) if f.measured]
-    wanted = [f for f in measured if f.name.startswith("fidelity.") or f.name == "endpoint.decision" or page.limit(f) is not None]
+    wanted = [f for f in measured if f.name.startswith("fidelity.") or f.name == "endpoint.estimate" or page.checked(f)]
     return wanted[:18]
 
 
@@ -214,16 +229,21 @@ def bar(finding: Finding, limit: float | None, *, width: int = WIDTH) -> str:
     return "".join(cells)
 
 
-def _files(console: Console, out: Path) -> None:
+def _files(console: Console, out: Path, page: Page) -> None:
+    """What was written, in words that match the verdict."""
     from rich.text import Text
 
+    from twinset.report.decision import leaves
+
     known = (
-        ("release", "may leave, if the verdict says so"),
+        ("release", "released: this folder leaves, whole" if leaves(page) else "not yours to pass on"),
         ("custodian/report.html", "open this first; stays with you"),
-        ("custodian/refused", "what was made and paid for; yours to judge"),
-        ("custodian", "findings and ledger; stays with you"),
+        ("custodian/refused", "made and paid for, not released; stays with you"),
+        ("custodian", "findings, verdict, ledger, study; stays with you"),
     )
     console.print()
     for name, what in known:
         if (out / name).exists():
             _print(console, Text.assemble(f"  {out / name}", ("  " + what, "dim")))
+    if page.released is False and not (out / "release").exists():
+        _print(console, Text("  no folder `release`: nothing may leave", style="dim"))

@@ -12,6 +12,8 @@ from typing import Any
 from twinset.core.contracts import AuditResult, Comparison, Curve, Effect
 from twinset.core.finding import Finding
 from twinset.errors import BadInput
+from twinset.report.cards import cards
+from twinset.report.decision import headline
 from twinset.report.material import Attempts, Page, Tested
 
 
@@ -24,10 +26,12 @@ def read_page(path: Path) -> Page:
 
 
 def page_dict(page: Page) -> dict[str, Any]:
-    """The page as JSON-ready data; :func:`page_from` reads it back."""
+    """The page as JSON-ready data, with its headline, its cards and the outcome of each finding; :func:`page_from` reads it back."""
     data = asdict(page)
+    data["headline"] = headline(page)[0]
+    data["cards"] = [{"question": c.question, "outcome": c.outcome, "answer": c.answer, "note": c.note} for c in cards(page)]
     data["result"] = {
-        "findings": [f.to_dict() for f in page.result.findings],
+        "findings": [f.to_dict() | {"outcome": page.standing(f)} for f in page.result.findings],
         "comparisons": [_finite(asdict(c)) for c in page.result.comparisons],
         "curves": [_finite(asdict(c)) for c in page.result.curves],
         **({"audited": page.result.audited} if page.result.audited else {}),
@@ -40,9 +44,9 @@ def page_dict(page: Page) -> dict[str, Any]:
 def page_from(data: Mapping[str, Any]) -> Page:
     """The page that :func:`page_dict` wrote."""
     result = data["result"]
-    fields = dict(data)
+    fields = {k: v for k, v in data.items() if k not in ("headline", "cards")}
     fields["result"] = AuditResult(
-        tuple(Finding.from_dict(f) for f in result["findings"]),
+        tuple(Finding.from_dict({k: v for k, v in f.items() if k != "outcome"}) for f in result["findings"]),
         tuple(_comparison(c) for c in result["comparisons"]),
         tuple(_curve(c) for c in result["curves"]),
         result.get("audited", ""),
@@ -52,6 +56,8 @@ def page_from(data: Mapping[str, Any]) -> Page:
     for key in ("reasons", "settles"):
         fields[key] = tuple(data[key])
     fields["decided_from"] = tuple((c[0], c[1]) for c in data.get("decided_from", ()))
+    if (refused := data.get("refused")) is not None:
+        fields["refused"] = tuple(refused)
     if (tested := data.get("tested")) is not None:
         fields["tested"] = Tested(tested["verdict"], tested["released"], tuple(tested["reasons"]), tuple(tested["settles"]))
     if (attempts := data.get("attempts")) is not None:

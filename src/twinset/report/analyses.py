@@ -9,24 +9,26 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from twinset.core.contracts import Comparison, Curve, Effect
+from twinset.core.scale import Tone
 from twinset.report.charts import Estimate, Guide, row, scale_row, survival, survival_floor
 from twinset.report.material import Page
 from twinset.report.svg import Axis
 from twinset.report.words import interval, number, precision
 
 AGAINST = " against "
+Z95 = 1.959964
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """One contrast: its plot row, its figures in words, and whether the conclusion stands."""
+    """One contrast: its plot row, its figures in words, and what became of the conclusion."""
 
     contrast: str
     chart: Markup
     train: tuple[str, str]  # estimate and interval
     synthetic: tuple[str, str]
     holdout: tuple[str, str]
-    kept: bool
+    tone: Tone
     verdict: str
     overlap: str
     constraint: str
@@ -43,12 +45,14 @@ class Forest:
     analyses: tuple[Analysis, ...]
     holdout: bool
     constraints: tuple[str, ...]
+    widened: bool  # whether intervals of synthetic estimates are shown
 
 
 @dataclass(frozen=True)
 class Panel:
     arm: str
     chart: Markup
+    missing: str  # why there is no synthetic curve
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,9 @@ def _forest(endpoint: str, group: Sequence[Comparison], *, ratio: bool, hazard: 
     analyses = tuple(replace(a, contrast=a.contrast.removesuffix(AGAINST + against)) for a in analyses)
     reasons = tuple(dict.fromkeys(c.constraint for c in group if c.constraint))
     told = f"{firsts.pop()} {against}" if against and " " not in against and len(firsts) == 1 else against  # "arms 1 against 0"
-    return Forest(endpoint, told, unit, scale_row(axis, guides), analyses, any(c.holdout for c in group), reasons)
+    return Forest(
+        endpoint, told, unit, scale_row(axis, guides), analyses, any(c.holdout for c in group), reasons, any(math.isfinite(c.widened_low) for c in group)
+    )
 
 
 def _axis(group: Sequence[Comparison], *, ratio: bool) -> Axis:
@@ -125,15 +131,9 @@ def _analysis(c: Comparison, axis: Axis, guides: Sequence[Guide]) -> Analysis:
     if c.holdout:
         bars.append(bar(c.holdout, c.holdout.low, c.holdout.high, ("triangle", "holdout")))
     bars = [b for b in bars if math.isfinite(b.value) and math.isfinite(b.low) and math.isfinite(b.high)]
-    verdict = "holds" if c.decision_kept else "changes"
-    if not c.estimate_inside:
-        verdict += ", estimate outside the train interval"
-    sentence = (
-        f"{c.train.contrast}: train {train}; synthetic, widened, {synthetic}" + (f"; hold-out {holdout}" if holdout else "") + f". The conclusion {verdict}."
-    )
-    return Analysis(
-        c.train.contrast, row(axis, guides, bars, sentence), train, synthetic, holdout, c.decision_kept, verdict, number(c.overlap, decimals=2), c.constraint
-    )
+    tone, verdict = conclusion(c)
+    sentence = f"{c.train.contrast}: train {train}; synthetic, widened, {synthetic}" + (f"; hold-out {holdout}" if holdout else "") + f": {verdict}."
+    return Analysis(c.train.contrast, row(axis, guides, bars, sentence), train, synthetic, holdout, tone, verdict, number(c.overlap, decimals=2), c.constraint)
 
 
 def curves(page: Page) -> tuple[Curves, ...]:
@@ -145,9 +145,15 @@ def curves(page: Page) -> tuple[Curves, ...]:
         panels = []
         for j, arm in enumerate(dict.fromkeys(c.arm for c in own)):
             pair = [c for c in own if c.arm == arm]
-            panels.append(Panel(arm or "all patients", survival(pair, floor, last, name=f"km-{i}-{j}", sentence=_curve_sentence(arm, pair))))
+            gone = "" if any(c.cohort != "train" for c in pair) else f"No synthetic curve: {_lack(page, endpoint, arm)}."
+            panels.append(Panel(arm or "all patients", survival(pair, floor, last, name=f"km-{i}-{j}", sentence=_curve_sentence(arm, pair)), gone))
         out.append(Curves(endpoint, tuple(panels), f"{100 * floor:.0f} %" if floor else ""))
     return tuple(out)
+
+
+def _lack(page: Page, endpoint: str, arm: str) -> str:
+    names = {endpoint, f"{endpoint}: {arm}"}
+    return next((f.missing for f in page.result.findings if f.name == "endpoint.curve" and f.missing and f.where in names), "it could not be estimated")
 
 
 def _curve_sentence(arm: str, pair: Sequence[Curve]) -> str:
@@ -155,42 +161,100 @@ def _curve_sentence(arm: str, pair: Sequence[Curve]) -> str:
     return f"{arm or 'all patients'}: share without the event at the end of the grid: " + ", ".join(ends) + "."
 
 
-@dataclass(frozen=True)
-class Kept:
-    """How many conclusions are kept, how many a perfect generator would keep, and how likely so few are by chance alone."""
+def significant(effect: Effect, error: float | None = None) -> int:
+    """The sign of an effect that is significant at 5 %, else 0."""
+    far = effect.value / (effect.error if error is None else error) if (effect.error if error is None else error) > 0 else 0.0
+    return 0 if abs(far) < Z95 else (1 if far > 0 else -1)
 
-    kept: int
+
+def conclusion(c: Comparison) -> tuple[Tone, str]:
+    """What became of one conclusion. That neither side is significant is no conclusion kept."""
+    real, made = significant(c.train), significant(c.synthetic, c.widened_error)
+    where = "estimate inside" if c.estimate_inside else "estimate outside the train interval"
+    if real and made:
+        if real != made:
+            return "bad", "the effect is reversed"
+        return ("good", "holds") if c.estimate_inside else ("short", f"holds, {where}")
+    if real:
+        return ("wait" if c.estimate_inside else "short"), f"no longer significant, {where}"
+    if made:
+        return "short", f"significant in synthetic rows only, {where}"
+    return ("none" if c.estimate_inside else "short"), f"significant in neither, {where}"
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """How many synthetic estimates lie inside the patients' own intervals, how many of as many fresh patients would, and how likely so few are by chance.
+
+    ``significant``: conclusions that the patients allow at all; ``kept`` of them significant in the same direction on synthetic rows (``keepable``: on fresh
+    patients), ``reversed`` in the other.
+    """
+
+    agree: int
     total: int
     expected: float
     chance: float
+    significant: int
+    kept: int
+    keepable: float
+    chance_kept: float
+    reversed: int
 
 
-def kept(page: Page) -> Kept:
-    """The tally of conclusions beside its ceiling.
+def agreed(page: Page) -> Agreed:
+    """The tally of estimates beside what fresh patients would give.
 
-    Under a perfect generator the synthetic estimate scatters around the train estimate; the chance that a decision
-    survives follows from the normal distribution (the ceiling of ``notes``: about two in three at 80 % power, one
-    copy and widened intervals). ``chance`` is P(at most ``kept``), contrasts taken as independent.
+    Both are samples: the synthetic estimate of as many fresh patients scatters about the train estimate with both variances. ``chance`` is
+    P(at most ``agree``), ``chance_kept`` P(at most ``kept``), contrasts taken as independent.
     """
-    odds = [_kept_odds(c, page) for c in page.result.comparisons]
-    total, n_kept = len(odds), sum(c.decision_kept for c in page.result.comparisons)
+    found = page.result.comparisons
+    odds, keeps = [_inside(c) for c in found], [_keeps(c) for c in found if significant(c.train)]
+    agree = sum(c.estimate_inside for c in found)
+    signs = [(significant(c.train), significant(c.synthetic, c.widened_error)) for c in found]
+    kept = sum(a != 0 and a == b for a, b in signs)
+    return Agreed(
+        agree,
+        len(found),
+        math.fsum(odds),
+        _at_most(agree, odds),
+        sum(a != 0 for a, _ in signs),
+        kept,
+        math.fsum(keeps),
+        _at_most(kept, keeps),
+        sum(a * b < 0 for a, b in signs),
+    )
+
+
+def _at_most(n: int, odds: Sequence[float]) -> float:
+    """The chance of at most ``n`` successes, each with its own odds."""
     spread = [1.0]
     for p in odds:
         spread = [a * (1 - p) + b * p for a, b in zip([*spread, 0.0], [0.0, *spread], strict=True)]
-    return Kept(n_kept, total, math.fsum(odds), math.fsum(spread[: n_kept + 1]))
+    return math.fsum(spread[: n + 1])
 
 
-def _kept_odds(c: Comparison, page: Page) -> float:
-    value = abs(c.train.value)
-    share = page.n_synthetic / page.n_train if page.n_train else 1.0
-    copies = max(1, page.copies)
-    scatter = c.widened_error * math.sqrt((1 / copies) / (share + 1 / copies))
-    if not (scatter > 0 and math.isfinite(scatter) and math.isfinite(value)):
-        return float(c.decision_kept)
-    edge = 1.959964 * c.widened_error
-    if value > 1.959964 * c.train.error:
-        return _normal((value - edge) / scatter)
-    return _normal((edge - value) / scatter) - _normal((-edge - value) / scatter)
+def _inside(c: Comparison) -> float:
+    both = math.hypot(c.train.error, c.synthetic.error)
+    return 2 * _normal(Z95 * c.train.error / both) - 1 if both > 0 and math.isfinite(both) else float(c.estimate_inside)
+
+
+def _keeps(c: Comparison) -> float:
+    """How likely as many fresh patients would be significant too, by the widened interval."""
+    both = math.hypot(c.train.error, c.synthetic.error)
+    return _normal((abs(c.train.value) - Z95 * c.widened_error) / both) if both > 0 and math.isfinite(both) else 0.0
+
+
+def untested(page: Page) -> tuple[tuple[str, str], ...]:
+    """Declared analyses of which nothing could be compared, with the reason: (name, why)."""
+    shown = {c.endpoint for c in page.result.comparisons} | {c.endpoint for c in page.result.curves if c.cohort != "train"}
+    gone = [(f.where.partition(": ")[0], f.missing) for f in page.result.findings if f.name.startswith("endpoint.") and not f.measured]
+    return tuple({name: why for name, why in reversed(gone) if name not in shown}.items())
+
+
+def lost(page: Page) -> int:
+    """Contrasts that the patients can estimate and the synthetic rows cannot."""
+    shown = {c.endpoint for c in page.result.comparisons}
+    return sum(f.name == "endpoint.decision" and not f.measured and f.where.partition(": ")[0] in shown for f in page.result.findings)
 
 
 def _normal(z: float) -> float:

@@ -228,7 +228,7 @@ def tradeoff(points: Sequence[Point], limit: float | None, *, name: str, sentenc
         at = f"{across.at(p.x):.2f}%"
         parts.append(element("line", {"class": "whisker made", "x1": at, "x2": at, "y1": y(p.low), "y2": y(p.high)}))
         parts.append(mark(across, p.x, y(p.y), p.shape, "made"))
-        crowded = any(0 < across.at(q.x) - across.at(p.x) < 6 and abs(y(q.y) - y(p.y)) < 24 for q in points)
+        crowded = any((q.x, q.letter) > (p.x, p.letter) and across.at(q.x) - across.at(p.x) < 6 and abs(y(q.y) - y(p.y)) < 24 for q in points)
         letter = {"class": "letter", "x": -9 if crowded else 9, "y": -6, "text-anchor": "end" if crowded else "start"}
         letters.append(element("svg", {"x": at, "y": y(p.y), "overflow": "visible"}, element("text", letter, p.letter)))
     parts += letters

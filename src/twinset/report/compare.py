@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from twinset.core.finding import Finding
-from twinset.core.scale import TONES, Tone, is_attack, standing
+from twinset.core.scale import TONES, Tone, is_attack, scale, scored
 from twinset.report import words
-from twinset.report.analyses import kept
+from twinset.report.analyses import agreed
 from twinset.report.charts import Point, tradeoff
+from twinset.report.decision import headline
 from twinset.report.material import Page
 from twinset.report.sections import wholes
 from twinset.report.svg import Mark, symbol
@@ -63,23 +64,24 @@ class Compared:
 
 def compared(pages: Sequence[Page]) -> Compared:
     """Measures down, generators across, and the trade-off between fidelity and the worst attack."""
-    across = next((name for name in ("fidelity.pairs", "fidelity.hellinger", "fidelity.columns") if all(_find(p, name) for p in pages)), "")
+    across = _across(pages)
     front = _front(pages, across)
-    tones: dict[str, Tone] = {"pass": "good", "fail": "bad", "inconclusive": "wait"}
     titles = _titles(pages)
-    names = tuple(
-        Name(_letter(i), titles[i], symbol(SHAPES[i % len(SHAPES)], "made"), words.VERDICTS[p.verdict][0], tones[p.verdict], i in front)
-        for i, p in enumerate(pages)
-    )
+    names = tuple(Name(_letter(i), titles[i], symbol(SHAPES[i % len(SHAPES)], "made"), *headline(p), i in front) for i, p in enumerate(pages))
     return Compared(names, _lines(pages), _chart(pages, across, front), words.LABELS.get(across, ""), _best(pages, titles, across, front), _caveats(pages))
 
 
+def _across(pages: Sequence[Page]) -> str:
+    """The measure of the whole table that tells real and useless apart on every page: pairs, if they do."""
+    names = [n for n in ("fidelity.pairs", "fidelity.hellinger", "fidelity.columns") if all(_find(p, n) for p in pages)]
+    sharp = [n for n in names if all((f := _find(p, n)) and scale(f).tells for p in pages)]
+    return (sharp or names or [""])[0]
+
+
 def worst_attack(page: Page) -> Finding | None:
-    """The attack that is right most often."""
-    tried = [f for f in page.result.findings if f.name.startswith("membership.") and f.measured] or [
-        f for f in page.result.findings if is_attack(f) and f.measured
-    ]
-    return max(tried, key=lambda f: f.value) if tried else None
+    """The attack that stands worst: one that is refused before all others, then, of those that can tell, the one that is right most often."""
+    tried = [f for f in page.result.findings if is_attack(f) and f.measured]
+    return max(tried, key=lambda f: (page.standing(f) == "leak shown", scale(f).tells, f.value), default=None)
 
 
 def _titles(pages: Sequence[Page]) -> list[str]:
@@ -108,8 +110,8 @@ def _lines(pages: Sequence[Page]) -> tuple[Line, ...]:
         row = [next((f for f in p.result.findings if (f.name, f.where) == (name, where)), None) for p in pages]
         known = [f for f in row if f and f.measured]
         shown = next(f for f in row if f)
-        best = (min if shown.better == "lower" else max)((f.value for f in known), default=None)
-        differ = len({f.value for f in known}) > 1
+        best = (min if shown.better == "lower" else max)((scored(f) for f in known), default=None)
+        differ = len({scored(f) for f in known}) > 1
         cells = tuple(_cell(f, p, best if differ else None) for f, p in zip(row, pages, strict=True))
         out.append(Line(words.label(shown), where if where not in words.label(shown) else "", shown.better, cells))
     return tuple(out)
@@ -118,30 +120,31 @@ def _lines(pages: Sequence[Page]) -> tuple[Line, ...]:
 def _cell(finding: Finding | None, page: Page, best: float | None) -> Cell:
     if finding is None or not finding.measured:
         return Cell("not measured", False, "none", "")
-    stands = standing(finding, page.limit(finding))
-    return Cell(words.estimate(finding), best is not None and finding.value == best, TONES[stands], stands if stands != "measured" else "")
+    stands = page.standing(finding)
+    word = words.stands(finding, stands, page.limit(finding)) if stands != "measured" else ""
+    return Cell(words.estimate(finding), best is not None and scored(finding) == best, TONES[stands], word)
 
 
 def _endpoint_line(pages: Sequence[Page]) -> Line:
-    tallies = [kept(p) for p in pages]
-    best = max(t.kept for t in tallies)
+    tallies = [agreed(p) for p in pages]
+    best = max(t.agree for t in tallies)
     cells = [
         Cell(
-            f"{t.kept} of {t.total}",
-            t.kept == best and len({u.kept for u in tallies}) > 1,
+            f"{t.agree} of {t.total}",
+            t.agree == best and len({u.agree for u in tallies}) > 1,
             "none",
-            f"{words.number(t.expected, decimals=1)} expected of a perfect one",
+            f"{words.number(t.expected, decimals=1)} expected of fresh patients; {t.significant} significant",
         )
         if t.total
         else Cell("not measured", False, "none", "")
         for t in tallies
     ]
-    return Line("Conclusions kept", "", "higher", tuple(cells))
+    return Line("Estimates that agree", "", "higher", tuple(cells))
 
 
 def _front(pages: Sequence[Page], across: str) -> set[int]:
     """Generators that no other one beats in both fidelity and worst attack (ties stay)."""
-    places = {i: (f.value, a.value) for i, p in enumerate(pages) if (f := _find(p, across)) and (a := worst_attack(p))}
+    places = {i: (scored(f), a.value) for i, p in enumerate(pages) if (f := _find(p, across)) and (a := worst_attack(p))}
     return {i for i, (x, y) in places.items() if not any(u <= x and v <= y and (u, v) != (x, y) for j, (u, v) in places.items() if j != i)}
 
 
@@ -150,7 +153,7 @@ def _chart(pages: Sequence[Page], across: str, front: set[int]) -> Markup:
     for i, p in enumerate(pages):
         f, a = _find(p, across), worst_attack(p)
         if f and a:
-            points.append(Point(_letter(i), f.value, a.value, a.low, a.high, SHAPES[i % len(SHAPES)], i in front))
+            points.append(Point(_letter(i), scored(f), a.value, a.low, a.high, SHAPES[i % len(SHAPES)], i in front))
     if len(points) < 2:
         return Markup("")
     limits = {p.limit(a) for p in pages if (a := worst_attack(p))} - {None}
@@ -162,29 +165,40 @@ def _best(pages: Sequence[Page], titles: Sequence[str], across: str, front: set[
     out = []
     placed = [(titles[i], f, a, i) for i, p in enumerate(pages) if (f := _find(p, across)) and (a := worst_attack(p))]
     if placed:
-        name, f, a, _ = min(placed, key=lambda t: t[1].value)
-        out.append(
-            f"Closest to the patients: {name}, {words.inline(words.label(f))} {words.estimate(f)}; its worst attack is right {words.estimate(a)} of the time."
-        )
+        out.append(_closest(placed))
         name, f, a, _ = min(placed, key=lambda t: t[2].value)
         out.append(f"Hardest to attack: {name}, {words.estimate(a)} by its worst attack; its {words.inline(words.label(f))} stand at {words.estimate(f)}.")
         passing = [t for t in placed if pages[t[3]].verdict == "pass"]
         if passing:
-            name, f, _, _ = min(passing, key=lambda t: t[1].value)
-            out.append(f"Closest to the patients among those that pass the policy: {name}.")
+            best = min(scored(t[1]) for t in passing)
+            out.append(f"Closest to the patients among those that pass the policy: {', '.join(t[0] for t in passing if scored(t[1]) == best)}.")
         else:
             out.append("None of them passes the policy.")
         beaten = [titles[t[3]] for t in placed if t[3] not in front]
         out.append("Beaten on both counts by another one: " + ", ".join(beaten) + "." if beaten else "None is beaten on both counts by another one.")
-    tallies = [(kept(p), titles[i]) for i, p in enumerate(pages) if p.result.comparisons]
+    for title, page in zip(titles, pages, strict=True):
+        if leaks := [words.inline(words.full_label(f)) for f in page.result.findings if page.standing(f) == "leak shown"]:
+            out.append(f"Leaks shown by {title}: {'; '.join(leaks)}.")
+    tallies = [(agreed(p), titles[i]) for i, p in enumerate(pages) if p.result.comparisons]
     if tallies:
-        most = max(t.kept for t, _ in tallies)
-        out.append(f"Most conclusions kept: {', '.join(name for t, name in tallies if t.kept == most)}, {most} of {tallies[0][0].total}.")
+        most = max(t.agree for t, _ in tallies)
+        out.append(f"Most estimates that agree: {', '.join(name for t, name in tallies if t.agree == most)}, {most} of {tallies[0][0].total}.")
     return tuple(out)
 
 
+def _closest(placed: Sequence[tuple[str, Finding, Finding, int]]) -> str:
+    """Who is closest to the patients; whoever reaches fresh patients is as close as another who does."""
+    best = min(scored(t[1]) for t in placed)
+    name, f, a, _ = next(t for t in placed if scored(t[1]) == best)
+    level = [t[0] for t in placed if scored(t[1]) == best]
+    if len(level) > 1:
+        return f"Closest to the patients: {', '.join(level)}, each as close as fresh patients in {words.inline(words.label(f))} ({words.figure(f, best)})."
+    return f"Closest to the patients: {name}, {words.inline(words.label(f))} {words.estimate(f)}; its worst attack is right {words.estimate(a)} of the time."
+
+
 def _caveats(pages: Sequence[Page]) -> tuple[str, ...]:
-    out = ["Small differences between generators are within their intervals; “best” marks the best figure, not a proven difference."]
+    out = ["A figure better than fresh patients would score counts as theirs: below the floor a table copies chance, which is paid for in recognisability."]
+    out += ["Small differences between generators are within their intervals; “best” marks the best figure, not a proven difference."]
     if len({(p.n_train, p.n_holdout, p.title) for p in pages}) > 1:
         out.append("These pages do not share one split or one study: figures are not comparable row by row.")
     out.append("Choosing the best of several on real patients is itself a look at them: the choice belongs to the custodian's side.")

@@ -12,7 +12,7 @@ from twinset.report import words
 from twinset.report.material import Page, Tested
 
 ROWS = "real rows"
-TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "inconclusive": "wait", "not measured": "none"}
+TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "inconclusive": "wait"}
 KEPT = "Every limit that the policy sets on the certificate and on the synthetic rows is kept."
 BROKEN = (
     "At least one limit that the policy sets on the certificate or on the synthetic rows is broken. These limits are about use; the promise holds either way."
@@ -37,12 +37,16 @@ class Advice:
 
 @dataclass(frozen=True)
 class Decision:
-    """The verdict in words, who made it ("" where nothing is promised), each limit with its tone, and the tests as advice."""
+    """The verdict in words, who made it ("" where nothing is promised), each limit with its tone, and the tests as advice.
+
+    ``lines``: what else belongs to the verdict: the promise, why an undecided release was accepted, the runs before.
+    """
 
     headline: str
     tone: Tone
     body: str
     by: str
+    lines: tuple[str, ...]
     limits: tuple[tuple[Tone, str, str], ...]  # tone, outcome, sentence
     notes: tuple[str, ...]
     advice: Advice | None
@@ -50,22 +54,92 @@ class Decision:
 
 def decision(page: Page) -> Decision:
     """The content of the first section."""
+    head, tone = headline(page)
+    lines = tuple(line for line in (promised(page), accepted(page), tried(page)) if line)
     if page.decided_by == ROWS:
-        head, body = words.VERDICTS[page.verdict]
-        if page.released is not None:
-            head += f", {'released' if page.released else 'not released'}"
-        return Decision(head, TONES[page.verdict], body, BY_ROWS if page.certificate is not None else "", (), page.reasons, None)
-    released = page.verdict == "pass"
-    limits = tuple((TONES[outcome], outcome, words.sentence(reason)) for outcome, reason in page.decided_from)
+        by = BY_ROWS if page.certificate is not None else ""
+        return Decision(head, tone, words.VERDICTS[page.verdict][1], by, lines, (), page.reasons, None)
+    kept = page.verdict == "pass"
+    limits = tuple((TONES.get(outcome, "none"), outcome, words.sentence(reason)) for outcome, reason in page.decided_from)
     told = {reason for _, reason in page.decided_from}
-    notes = tuple(r for r in page.reasons[0 if not released else 1 :] if r not in told)
-    advice = _advice(page, page.tested) if page.tested else None
-    return Decision("Released" if released else "Not released", "good" if released else "bad", KEPT if released else BROKEN, BY_OUTPUT, limits, notes, advice)
+    notes = tuple(r for r in page.reasons[1 if kept else 0 :] if r not in told)
+    body = KEPT if kept else words.VERDICTS[page.verdict][1] if page.verdict == "of no use" else BROKEN
+    return Decision(head, tone, body, BY_OUTPUT, lines, limits, notes, _advice(page, page.tested) if page.tested else None)
+
+
+def leaves(page: Page) -> bool:
+    """Whether the rows leave, or, where nobody said (an audit of a table that somebody else made), may leave."""
+    return page.released if page.released is not None else page.verdict == "pass" or bool(page.accepted)
+
+
+def headline(page: Page) -> tuple[str, Tone]:
+    """The first line of page, terminal and JSON: whether it leaves, then the reason in a few words."""
+    out = leaves(page)
+    first = ("Released" if out else "Not released") if page.released is not None else ("May be released" if out else "Should not be released")
+    tone: Tone = "good" if out else "bad"
+    if page.verdict == "inconclusive":
+        tone = "wait"
+    return f"{first}: {_why(page)}", tone
+
+
+def _why(page: Page) -> str:
+    if page.verdict == "inconclusive":
+        said = words.VERDICTS["inconclusive"][0]
+        return f"{said}, and accepted by the custodian" if page.accepted else f"{said}, which this policy releases" if page.released else said
+    if page.decided_by != ROWS:
+        kept = page.verdict == "pass"
+        return (
+            "private, and within the policy’s limits"
+            if kept
+            else "private, but " + ("of no use" if page.verdict == "of no use" else "beyond the policy’s limits")
+        )
+    if page.verdict == "of no use" and page.certificate is not None:
+        return "private, but of no use"
+    if page.verdict != "fail":
+        return words.VERDICTS[page.verdict][0]
+    found = [words.stands(f, page.standing(f), page.limit(f)) for f in page.result.findings if page.checked(f)]
+    leaks, over = found.count("leak shown"), found.count("beyond the limit")
+    broken = sum(f.measured and f.value > 0 for f in page.rules)
+    shown = [f"{words.count(leaks, 'leak')} shown"] if leaks else []
+    shown += [f"{words.count(over, 'check')} beyond the limit"] if over else []
+    shown += [f"{words.count(broken, 'rule')} broken"] if broken else []
+    return ", ".join(shown) or words.VERDICTS["fail"][0]
+
+
+def promised(page: Page) -> str:
+    """What a private release promises, in one line; "" where nothing is promised."""
+    told = page.certificate
+    if told is None:
+        return ""
+    who = "row" if told["unit"] == "row" else f"patient (column `{told['unit']}`)" if told["unit"] != "patient" else "patient"
+    right = f"{100 * float(told['attacker']['guess']):.1f} %"
+    return (
+        f"Promised to each {who}: epsilon = {told['epsilon']:g} at delta = {words.short(told['delta'])}. "
+        f"An attacker who knows everything else is right at most {right} of the time about one {'row' if told['unit'] == 'row' else 'patient'}; 50 % is a coin"
+    )
+
+
+def accepted(page: Page) -> str:
+    """Why an undecided release left all the same; "" where it did not."""
+    return f"Accepted by the custodian although the tests could not tell: “{page.accepted}”" if page.accepted else ""
+
+
+def tried(page: Page) -> str:
+    """The runs on this table so far, where there was one before; "" else."""
+    a = page.attempts
+    if a is None or a.number <= 1:
+        return ""
+    before = [f"{n} {what}" for n, what in ((a.refused, "refused"), (a.released, "released"), (a.unfinished, "came to no end")) if n]
+    seeds = f" (seeds {', '.join(map(str, a.seeds))})" if a.seeds else ""
+    end = "th" if a.number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(a.number % 10, "th")
+    told = f": {', '.join(before)} before" if before else ""
+    many = ". Whoever tries often enough passes by chance" if a.refused else ""
+    return f"{a.number}{end} attempt on this table{told}{seeds}{many}"
 
 
 def _advice(page: Page, tested: Tested) -> Advice:
     alarms = tuple(_beyond(page)) + tuple(_unread(page.reading))
-    if tested.verdict == "fail":
+    if tested.verdict in ("fail", "control unusable"):
         head = "Warning: these tests would have refused this release"
         body = (
             "They did not decide. If the promise holds, a leak that is shown here is chance, or a policy stricter than the promise; if it is neither, look for what the promise takes as "
@@ -79,6 +153,9 @@ def _advice(page: Page, tested: Tested) -> Advice:
             head = "Warning: these tests are too weak to say anything, and would have refused this release"
         body = "They did not decide: the promise does not rest on them."
         return Advice("wait", head, body, tested.reasons, tested.settles, alarms)
+    if tested.verdict == "of no use" or any(page.standing(f) == "useless" for f in page.result.findings):
+        body = "They did not decide: the promise holds either way, and nothing of this is about privacy."
+        return Advice("bad", "Warning: by these tests what was made is of no use", body, tested.reasons, tested.settles, alarms)
     return Advice("good", "These tests alone would have released it", "They did not decide: the promise does not rest on them.", tested.reasons, (), alarms)
 
 

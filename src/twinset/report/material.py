@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from twinset.core.contracts import AuditResult
 from twinset.core.finding import Finding
+from twinset.core.scale import Standing, standing
 
 Verdict = Literal["pass", "fail", "inconclusive", "control unusable", "of no use"]
 
@@ -61,6 +62,7 @@ class Page:
         unlisted: by column, the share of patients in levels that were not found within the budget.
         accepted: why an inconclusive verdict was released all the same, in the custodian's words; "" where it was not.
         attempts: the runs on this table so far; None where they are not counted (no file).
+        refused: the checks on patients' rows that failed, as ``name`` or ``name@where``; None where that is not known.
     """
 
     title: str
@@ -93,7 +95,25 @@ class Page:
     unlisted: Mapping[str, float] = field(default_factory=dict)
     accepted: str = ""
     attempts: Attempts | None = None
+    refused: tuple[str, ...] | None = None
 
     def limit(self, finding: Finding) -> float | None:
-        """The policy's limit on this finding: the one for its ``where`` if there is one, else for its name."""
+        """The policy's limit on the figure: the one for its ``where`` if there is one, else for its name; None where it is no mark on the figure's scale.
+
+        That is so of a test of the hold-out, whose p is limited, and of an exact test whose limit lies below chance, so that its p alone decides.
+        """
+        limit = self._limit(finding)
+        free = finding.name.startswith("control.") or ("p" in finding.beside and limit is not None and limit < finding.beside.get("chance", limit))
+        return None if free else limit
+
+    def checked(self, finding: Finding) -> bool:
+        """Whether the policy asks for this finding."""
+        return self._limit(finding) is not None
+
+    def standing(self, finding: Finding) -> Standing:
+        """The outcome of a finding under this page's policy, as the gate decided it."""
+        keys = {finding.name, f"{finding.name}@{finding.where}"}
+        return standing(finding, self._limit(finding), refused=None if self.refused is None else bool(keys & set(self.refused)))
+
+    def _limit(self, finding: Finding) -> float | None:
         return self.limits.get(f"{finding.name}@{finding.where}", self.limits.get(finding.name))

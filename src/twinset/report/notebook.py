@@ -40,7 +40,7 @@ def findings_html(findings: Sequence[Finding]) -> str:
 
 def _row(finding: Finding) -> Markup:
     chart = strip(scale(finding), sentence(finding, None)) if finding.measured else Markup("")
-    last = f"not measured: {finding.missing}" if finding.missing else standing(finding)
+    last = f"not measured: {finding.missing}" if finding.missing else words.stands(finding, standing(finding))
     value = words.estimate(finding) if finding.measured else ""
     cells = Markup('<th scope="row">{}</th><td class="draw">{}</td><td>{}</td><td>{}</td>').format(words.full_label(finding), chart, value, escape(last))
     return Markup("<tr>{}</tr>").format(cells)

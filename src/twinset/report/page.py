@@ -36,7 +36,9 @@ def render(page: Page) -> str:
         "cards": cards(page),
         "not_shown": not_shown(page),
         "forests": analyses.forests(page),
-        "kept": analyses.kept(page),
+        "agreed": analyses.agreed(page),
+        "untested": analyses.untested(page),
+        "silent": "" if any(f.measured for f in page.result.findings) else next((f.missing for f in page.result.findings), ""),
         "curves": analyses.curves(page),
         "attacks": sections.attacks(page),
         "groups": sections.groups(page),
@@ -68,7 +70,9 @@ def not_shown(page: Page) -> tuple[str, ...]:
     if not page.n_holdout:
         out.append(words.NO_HOLDOUT)
     if not page.result.comparisons:
-        out.append(words.NO_ENDPOINTS)
+        declared = any(f.name.startswith("endpoint.") for f in page.result.findings)
+        unknown = not any(f.measured for f in page.result.findings)
+        out.append(words.UNTESTED if declared or unknown else words.NO_ENDPOINTS)
     return (*out, *words.NOT_SHOWN)
 
 
@@ -82,6 +86,6 @@ def coded(text: str) -> Markup:
 
 def _environment() -> Environment:
     env = Environment(loader=PackageLoader("twinset.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    env.globals.update(marks=words.MARKS, glossary=words.GLOSSARY, count=words.count, number=words.number, symbol=symbol)
+    env.globals.update(marks=words.MARKS, glossary=words.GLOSSARY, auc=words.AUC, count=words.count, number=words.number, symbol=symbol)
     env.filters.update(sentence=words.sentence, coded=coded)
     return env

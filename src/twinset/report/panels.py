@@ -239,7 +239,7 @@ def _standing(advice: Advice, epsilon: float, largest: float) -> tuple[str, str]
     worse = advice.differs[epsilon]
     if not worse:
         return "not worse than the largest", "good"
-    return "worse: " + "; ".join(words.inline(w) for w in worse[:3]) + (f"; and {len(worse) - 3} more" if len(worse) > 3 else ""), "wait"
+    return "worse: " + "; ".join(words.inline(w) for w in worse[:3]) + (f"; and {len(worse) - 3} more" if len(worse) > 3 else ""), "short"
 
 
 def _cell(found: Sequence[Finding]) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from twinset.report.charts import Estimate, Guide, row, scale_row
 from twinset.report.material import Page
 from twinset.report.svg import Axis
-from twinset.report.words import count, number, sentence
+from twinset.report.words import count, number, sentence, short
 
 HOW = {
     "discrete-gaussian": "counts with discrete Gaussian noise",
@@ -68,7 +68,7 @@ def proof(page: Page) -> Proof | None:
     axis = Axis(0.45, 1.0, margin=3.0)
     guides = (COIN, CERTAIN)
     return Proof(
-        f"ε = {number(told['epsilon'])} at δ = {_short(told['delta'])}, promised to each {unit}",
+        f"ε = {number(told['epsilon'])} at δ = {short(told['delta'])}, promised to each {unit}",
         f"Whatever else somebody knows, {relation} changes the odds of anything read out of this release by at most a factor "
         f"e to the ε, but for a probability of δ. The generator saw the rows through {count(len(told['events']), 'noisy look')} only.",
         _budget(told),
@@ -88,11 +88,6 @@ def proof(page: Page) -> Proof | None:
 
 def _percent(share: float, *, decimals: int = 1) -> str:
     return f"{100 * share:.{decimals}f} %"
-
-
-def _short(value: float) -> str:
-    """1e-9 as people write it."""
-    return f"{value:g}".replace("e-0", "e-")
 
 
 def _budget(told: Mapping[str, Any]) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
 from twinset.core.finding import Finding
-from twinset.core.scale import TONES, Standing, Tone, badness, is_attack, scale, standing
+from twinset.core.scale import TONES, Standing, Tone, badness, excess, is_attack, scale
 from twinset.report import words
 from twinset.report.charts import Estimate, Guide, row, scale_row, strip
 from twinset.report.material import Page
@@ -30,10 +31,12 @@ class Row:
     n: str
     real: str
     useless: str
+    perfect: str
     limit: str
     better: str
-    standing: Standing
+    standing: str
     tone: Tone
+    more: str
     says: str
     silent_on: str
     missing: str
@@ -66,12 +69,11 @@ def as_real(finding: Finding) -> str:
     if s.band is None:
         return f"chance {words.figure(finding, s.chance)}" if s.chance is not None else ""
     low, high = (words.figure(finding, v) for v in s.band)
-    ends = [k for k in ("floor", "floor_low", "floor_high", "holdout") if k in finding.beside]
     if low == high:
         return low
-    if len(ends) == 1 and finding.better == "lower":
-        return f"up to {high}"
-    return f"{low} or more" if len(ends) == 1 else words.span(finding, *s.band)
+    if s.real and s.real[0] == s.real[1]:
+        return f"up to {high}" if finding.better == "lower" else f"{low} or more"
+    return words.span(finding, *s.band)
 
 
 def beyond(finding: Finding) -> str:
@@ -82,10 +84,11 @@ def beyond(finding: Finding) -> str:
     return "1, always right" if is_attack(finding) else words.figure(finding, useless)
 
 
-def scale_row_of(finding: Finding, limit: float | None) -> Row:
+def scale_row_of(page: Page, finding: Finding) -> Row:
     """A finding as a table row with its strip."""
+    limit, stands = page.limit(finding), page.standing(finding)
     chart = strip(scale(finding, limit), sentence(finding, limit)) if finding.measured else Markup("")
-    stands = standing(finding, limit)
+    perfect = finding.beside.get("perfect", math.nan)
     return Row(
         words.label(finding),
         finding.where if finding.where not in words.label(finding) else "",
@@ -94,26 +97,47 @@ def scale_row_of(finding: Finding, limit: float | None) -> Row:
         f"{finding.n:,}" if finding.measured else "",
         as_real(finding) if finding.measured else "",
         beyond(finding) if finding.measured else "",
+        words.figure(finding, perfect) if math.isfinite(perfect) else "",
         words.figure(finding, limit) if limit is not None else "",
         f"{finding.better} is better",
-        stands,
+        words.stands(finding, stands, limit),
         TONES[stands],
+        _more(finding, stands, limit),
         words.sentence(finding.says),
         words.sentence(finding.silent_on),
         finding.missing,
     )
 
 
+def _more(finding: Finding, stands: Standing, limit: float | None) -> str:
+    """What belongs to the outcome: how many patients would do, or that nothing is gained below the floor."""
+    if finding.measured and stands == "good" and limit is None and excess(finding) == 0 and _below(finding) > 0:
+        return "better than fresh patients is no merit: it counts as the floor"
+    return words.would_do(finding, stands, limit)
+
+
+def _below(finding: Finding) -> float:
+    """How far beyond the better end of what real patients would score."""
+    s = scale(finding)
+    return math.nan if s.real is None else s.sign * (s.real[0] - s.value)
+
+
 def numbers(page: Page) -> tuple[Row, ...]:
     """Every measured finding about the whole table, in the audit's order."""
-    return once(scale_row_of(f, page.limit(f)) for f in _whole(page))
+    return once(scale_row_of(page, f) for f in _whole(page))
 
 
 def _whole(page: Page) -> tuple[Finding, ...]:
     return tuple(f for f in wholes(page.result.findings) if f.measured)
 
 
-GROUPS = (("fidelity.", "Looks like the patients"), ("endpoint.", "Says the same"), ("membership.", "Hides the patients"), ("privacy.", "Hides the patients"))
+GROUPS = (
+    ("control.", "The hold-out is a fair control"),
+    ("fidelity.", "Looks like the patients"),
+    ("endpoint.", "Says the same"),
+    ("membership.", "Hides the patients"),
+    ("privacy.", "Hides the patients"),
+)
 
 
 @dataclass(frozen=True)
@@ -163,7 +187,7 @@ def details(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 def worst(page: Page) -> tuple[tuple[Row, ...], int]:
     """The columns and pairs furthest from real, worst first, and how many more there are."""
     found = sorted((f for f in details(page.result.findings) if f.measured), key=badness, reverse=True)
-    return once(scale_row_of(f, page.limit(f)) for f in found[:WORST]), max(0, len(found) - WORST)
+    return once(scale_row_of(page, f) for f in found[:WORST]), max(0, len(found) - WORST)
 
 
 def unmeasured(page: Page) -> tuple[tuple[str, str], ...]:
@@ -181,6 +205,7 @@ class Attacks:
 
     scale: Markup
     rows: tuple[Row, ...]
+    sample: str
 
 
 def attacks(page: Page) -> Attacks:
@@ -194,15 +219,24 @@ def attacks(page: Page) -> Attacks:
     guides = [Guide(0.5, "chance", "chance"), Guide(1.0, "edge", "always right")]
     if shared is not None:
         guides.append(Guide(shared, "limit", "policy" if 0.5 < shared < 0.8 else ""))
-    return Attacks(scale_row(axis, guides), tuple(_attack_row(f, page.limit(f), axis, guides) for f in tried))
+    return Attacks(scale_row(axis, guides), tuple(_attack_row(page, f, axis, guides) for f in tried), samples(page))
 
 
-def _attack_row(finding: Finding, limit: float | None, axis: Axis, guides: Sequence[Guide]) -> Row:
-    base = scale_row_of(finding, limit)
+def samples(page: Page) -> str:
+    """How many patients the attackers could learn from, in words; "" where it is not known."""
+    sizes = sorted({int(n) for f in page.result.findings if f.name.startswith("membership.") and math.isfinite(n := f.beside.get("population", math.nan))})
+    if not sizes:
+        return ""
+    many = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
+    return f"The attackers compared with {many} people of the same population, held out from everything else. Somebody with a larger register reads more."
+
+
+def _attack_row(page: Page, finding: Finding, axis: Axis, guides: Sequence[Guide]) -> Row:
+    base, limit = scale_row_of(page, finding), page.limit(finding)
     if not finding.measured:
         return base
     own = [g for g in guides if g.kind != "limit"] + ([Guide(limit, "limit")] if limit is not None else [])
-    shapes: dict[str, tuple[Mark, str]] = {"bad": ("diamond", "bad"), "wait": ("ring", "made")}
+    shapes: dict[str, tuple[Mark, str]] = {"bad": ("diamond", "bad"), "wait": ("ring", "made"), "short": ("down", "made")}
     shape, kind = shapes.get(base.tone, ("dot", "made"))
     bar = Estimate(finding.value, scale(finding).low, scale(finding).high, shape, kind)
     return replace(base, chart=row(axis, own, [bar], sentence(finding, limit)))
@@ -215,9 +249,9 @@ def rules(page: Page) -> tuple[tuple[RuleRow, ...], tuple[str, ...]]:
     quiet: list[RuleRow] = []
     for f in page.rules:
         before = source.get(f.where)
-        tone: Tone = "none" if not f.measured else "bad" if f.value > 0 else "good"
+        tone: Tone = "none" if not f.measured or (f.value == 0 and f.where not in page.rule_texts) else "bad" if f.value > 0 else "good"
         row = RuleRow(f.where, page.rule_texts.get(f.where, ""), _broken(f), _broken(before) if before else "–", tone)
-        plain = tone == "good" and (before is None or before.value == 0)
+        plain = tone in ("good", "none") and f.measured and (before is None or before.value == 0)
         (quiet if plain and len(page.rules) > FEW else out).append(row)
     return tuple(out), tuple(r.name for r in quiet)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from twinset.core.finding import Finding
+from twinset.core.scale import Standing, excess, is_attack, is_private, needed, scale
 
 LABELS = {
     "fidelity.columns": "single columns",
@@ -26,15 +27,25 @@ LABELS = {
     "rules.broken": "rule broken",
 }
 
+SHOWN = 0.005  # an exact p below this settles that an attack knows something
 PERCENT = {"privacy.copies", "privacy.hidden_rate", "rules.broken"}
 
-VERDICTS = {
-    "pass": ("Passes the policy", "Every check that must hold does, and no leak is shown in the groups that are too small to clear."),
-    "fail": ("Does not pass the policy", "At least one check lies beyond the policy's limit. A refusal is a result: the reasons say what to change."),
-    "inconclusive": ("Not settled", "No breach of the policy is shown, and none is ruled out."),
+VERDICTS = {  # a few words for the headline, and what it means
+    "pass": ("passes the policy", "No check of the policy fails. Where a group is too small to tell, nothing is shown either way, and the lines below say so."),
+    "fail": ("does not pass the policy", "At least one check lies beyond the policy’s limit. A refusal is a result: the reasons say what to change."),
+    "inconclusive": ("undecided", "No breach of the policy is shown, and none is ruled out."),
+    "control unusable": (
+        "the hold-out cannot serve as a control",
+        "Every attack compares patients the generator saw with patients it never saw. Here the two cannot be compared, so no figure that leans on the hold-out counts.",
+    ),
+    "of no use": ("of no use", "Nothing of this is about privacy: what was made would mislead whoever uses it."),
 }
-MARKS = {"good": "✓", "bad": "✕", "wait": "?", "none": "–"}
+MARKS = {"good": "✓", "short": "▽", "bad": "✕", "wait": "?", "none": "–"}
 
+AUC = (
+    "if every patient were exposed alike it would be a Gaussian mechanism of mu 0.36: about one patient an attacker is right at most 57 % of the time, like epsilon of about 1.7 (at delta 1e-9). "
+    "An average also permits 15 to 20 % of the patients to be exposed and the others not at all, which is why the tail stands beside it."
+)
 NOT_SHOWN = (
     "The attacks tried here are a lower bound: a better attacker may do better, and one who holds the model itself is not covered.",
     "Nothing here speaks for patients who were not in the source table, and an analysis that is not listed below was not tested.",
@@ -42,6 +53,7 @@ NOT_SHOWN = (
 NO_GUARANTEE = "There is no privacy budget behind this release, so no mathematical guarantee."
 NO_HOLDOUT = "No patients were held out: what needs unseen patients for comparison was not measured, and nothing here can clear this release."
 NO_ENDPOINTS = "No analysis was declared: whether conclusions carry over is unknown."
+UNTESTED = "No declared analysis could be tested: whether conclusions carry over is unknown."
 
 GLOSSARY = (
     ("patient", "the unit of everything here; many rows of one patient are kept together."),
@@ -49,16 +61,28 @@ GLOSSARY = (
     ("hold-out", "patients of the same table that the generator never saw. They show what “new patients” would score."),
     ("synthetic", "made by the generator; no row stands for a person."),
     ("interval", "95 % interval: where the figure would likely fall if the study were repeated."),
-    ("as good as real", "what a perfect generator, or a fresh sample of real patients of this size, would score. It is not zero: two samples always differ."),
-    ("useless", "the same score for columns drawn independently of each other: every relation lost."),
+    (
+        "as good as real",
+        "what as many fresh patients would score. It is not zero: two samples always differ. Whoever scores better has copied chance, and gains nothing here.",
+    ),
+    (
+        "useless",
+        "the same score for columns drawn independently of each other: every relation lost. Of a single column: one value for everybody, or all values alike.",
+    ),
+    ("✓ good", "as good as real, or no leak, and measured well enough to tell."),
+    ("▽ short of real", "settled: worse than fresh patients; of an attack: right more often than a coin."),
+    ("? too few patients to tell", "what was measured spans more than half of the way from real to useless, or reaches across its limit."),
+    ("✕ useless, or leak shown", "settled: no better than useless, or beyond the policy’s limit."),
     (
         "widened interval (T_s)",
         "an estimate made on synthetic rows carries the error of the patients and of the drawing; T_s adds both. It holds if the generator's model is right.",
     ),
-    ("decision kept", "significant at 5 % in the same direction on both tables, or on neither."),
+    ("estimates that agree", "the synthetic estimate lies inside the 95 % interval of the patients; of fresh patients about 83 % do."),
+    ("decision kept", "significant at 5 % in the same direction on both tables, or on neither; neither alone says little."),
     ("total variation", "half the sum of differences between two tables of shares: 0 is equal, 1 is disjoint."),
     ("Hellinger", "one distance for all columns together, 0 equal to 1 disjoint."),
     ("attack AUC", "how often the attacker ranks a patient of the train table above an unseen one: 0.5 is a coin, 1 is always right."),
+    ("an AUC of 0.60", AUC),
     ("isolated patients", "those with the fewest similar others; they are recognised first."),
     ("hidden rate", "share of patients whose own synthetic row is not the nearest one to them."),
     ("local cloaking", "how many synthetic rows stand nearer to a patient than his own; higher is better."),
@@ -93,6 +117,11 @@ def percent(value: float) -> str:
     hundred = 100 * value
     text = f"{hundred:.3g}" if 1 <= abs(hundred) < 100 else f"{hundred:.2g}" if abs(hundred) < 1 else f"{hundred:.0f}"
     return f"{float(text):.3f}".rstrip("0").rstrip(".").replace("-", "−") + "\u00a0%"
+
+
+def short(value: float) -> str:
+    """1e-9 as people write it."""
+    return f"{value:g}".replace("e-0", "e-")
 
 
 def interval(low: float, high: float, *, decimals: int | None = None) -> str:
@@ -179,6 +208,58 @@ def inline(text: str) -> str:
 def full_label(finding: Finding) -> str:
     """The human name of a finding with its ``where``."""
     return f"{label(finding)}, {finding.where}" if finding.where and finding.where not in label(finding) else label(finding)
+
+
+def stands(finding: Finding, standing: Standing, limit: float | None = None) -> str:
+    """An outcome in the words that fit the figure.
+
+    >>> stands(Finding("fidelity.pairs", 0.1, 0.1, 0.1, 9, "lower"), "good")
+    'as good as real'
+    """
+    if finding.name.startswith("control."):
+        return {"good": "nothing against it", "useless": "no fair control"}.get(standing, standing)
+    if standing == "leak shown" and limit is not None and not settled(finding, limit):
+        return "beyond the limit"
+    if standing == "good":
+        return "no leak shown" if is_private(finding) else "as good as real" if limit is None else "within the limit"
+    if standing == "short of real" and is_private(finding):
+        return "better than a coin" if is_attack(finding) else "more than chance"
+    return "beyond the limit" if standing == "useless" and limit is not None else standing
+
+
+def settled(finding: Finding, limit: float) -> bool:
+    """Whether a figure beyond a limit is so with its whole interval, or by an exact test."""
+    s = scale(finding, limit)
+    return finding.beside.get("p", 1.0) < SHOWN or min(s.sign * s.low, s.sign * s.high) > s.sign * limit
+
+
+def would_do(finding: Finding, standing: Standing, limit: float | None = None) -> str:
+    """How many would settle what could not be told; "" where it was.
+
+    >>> would_do(Finding("membership.distance", 0.5, 0.3, 0.7, 50, "lower", {"chance": 0.5}), "too few patients to tell", 0.6)
+    'about 200 would do, here are 50'
+    """
+    if standing != "too few patients to tell":
+        return ""
+    if scale(finding, limit).blind:
+        return "not with this table: fresh patients would score no better than useless"
+    enough = None if finding.name.startswith("endpoint.") and not finding.name.startswith("endpoint.curve") else needed(finding, limit)
+    return "not with this table" if enough is None else f"about {_round(enough):,} would do, here are {finding.n:,}"
+
+
+def _round(n: int) -> int:
+    """Upwards to two digits: nobody knows it better."""
+    unit = int("1" + "0" * max(0, len(str(n)) - 2))
+    return -(-n // unit) * unit
+
+
+def above(finding: Finding) -> str:
+    """The excess over fresh patients in words; "" where they do not stand beside the figure."""
+    far = excess(finding)
+    if not math.isfinite(far):
+        return ""
+    text = "0" if far == 0 else percent(far) if finding.name in PERCENT else number(far, decimals=precision(finding.value, finding.low, finding.high))
+    return f"{text} {'above' if finding.better == 'lower' else 'below'} fresh patients"
 
 
 def count(n: int, one: str, many: str = "") -> str:

@@ -56,13 +56,17 @@ Score = tuple[float, float, float, np.ndarray]
 
 
 def _score(train: Binned, synthetic: Binned, j: int) -> Score:
-    """Distance, its floor, the distance of equally likely cells, and the influence of each synthetic row."""
+    """Distance, its floor, the distance of a useless column, and the influence of each synthetic row.
+
+    Useless is the worse of equally likely cells and of one value for everybody.
+    """
     size = int(train.sizes[j])
     a = np.bincount(train.codes[j], minlength=size)
     b = np.bincount(synthetic.codes[j], minlength=size)
     value, signs = compare_counts(a, b)
     seen = a > 0
-    chance = compare_counts(a, seen.astype(np.int64))[0]
+    even = compare_counts(a, seen.astype(np.int64))[0]
+    chance = max(even, 1.0 - float(a.max()) / max(1, int(a.sum())))
     return value, expected_variation(a, synthetic.n), chance, 0.5 * signs[synthetic.codes[j]]
 
 
