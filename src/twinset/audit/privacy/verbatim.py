@@ -70,7 +70,7 @@ def _shared(rows: Cohort, of: IntArray) -> bool:
 def _owners(keys: IntArray, of: IntArray) -> IntArray:
     """How many patients have the row of each row, int64 (rows,)."""
     frame = pl.DataFrame({"key": keys, "of": of})
-    return frame.select(pl.col("of").n_unique().over("key")).to_series().to_numpy().astype(np.int64)
+    return np.asarray(frame.select(pl.col("of").n_unique().over("key")).to_series().to_numpy(), dtype=np.int64)
 
 
 def _twins(keys: IntArray, of: IntArray) -> int:
