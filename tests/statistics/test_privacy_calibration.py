@@ -115,8 +115,8 @@ def test_broken_twin_rows_as_independent_evidence() -> None:
 
 
 @pytest.mark.slow
-def test_the_halves_judge_each_other() -> None:
-    """Why `MUTUAL` is there: without it the swapped passes' interval covers about 90 %."""
+def test_the_parts_judge_each_other() -> None:
+    """Why `MUTUAL` is there: without it the interval over all passes covers about 90 %."""
     hits, plain_hits = [], []
     for seed in range(400):
         rng = np.random.default_rng(seed)

@@ -27,7 +27,8 @@ class Classifier:
     Chance: AUC 0.5. ``rows``: most rows of either side that he learns from.
     """
 
-    trees: int = 100
+    trees: int = 50
+    rate: float = 0.2
     leaves: int = 31
     smallest_leaf: int = 10
     rows: int = 20_000
@@ -48,6 +49,7 @@ class Classifier:
         label = np.arange(n_seen) < len(release)
         weight = np.where(label, 0.5 / len(release), 0.5 / len(population)) * n_seen
         model = HistGradientBoostingClassifier(
+            learning_rate=self.rate,
             max_iter=self.trees,
             max_leaf_nodes=self.leaves,
             max_bins=bins,

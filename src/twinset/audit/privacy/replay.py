@@ -101,7 +101,8 @@ class Asked:
         is_member = np.arange(len(rare)) < self.train.n
         members, others = (rare > 0) & is_member, (rare > 0) & ~is_member
         if min(members.sum(), others.sum()) < FEWEST:
-            return not_measured(name, f"fewer than {FEWEST} patients of a side have {what} that nobody else has", label=LABELS[name])
+            why = f"fewer than {FEWEST} patients of a side have {what} that nobody else has"
+            return not_measured(name, why, label=LABELS[name], arises=bool(members.sum() >= FEWEST))
         shown, unshown = found[members] / rare[members], found[others] / rare[others]
         value, (low, high) = interval.auc(shown, unshown)
         tails = ranks(shown, unshown)

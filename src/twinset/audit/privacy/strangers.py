@@ -54,7 +54,7 @@ def population(trial: Trial, rng: Rng) -> Finding:
 
     value = float(told(is_held[:, None])[0])
     p = by_lot(value, draw, most=MOST)
-    low, high = interval.normal(value, float(np.std(draw(99), ddof=1)))  # folds share patients: the lot scatters more than DeLong's formula knows
+    low, high = interval.normal(value, float(np.std(draw(33), ddof=1)))  # folds share patients: the lot scatters more than DeLong's formula knows
     says = f"Shown one patient of the hold-out and one of train, a classifier names the right one in {value:.1%} of pairs; a coin does in 50 %."
     says += f" So much or more has a chance of {p:.2g}" + (", so they are not of one population." if p < 0.001 else " if the lot decided who was held out.")
     beside = {"chance": 0.5, "train": float(len(rows[0])), "p": p}
@@ -99,8 +99,7 @@ def _scores(hats: list[tuple[FloatArray, FloatArray]], fold: np.ndarray, labels:
 
 def _auc(scores: FloatArray, labels: FloatArray) -> FloatArray:
     """The AUC of each column, float64 (lots,); ties in the order of rows, which says nothing."""
-    n = len(scores)
-    held = labels[:, 0].sum()
-    rank = np.empty(scores.shape)
-    np.put_along_axis(rank, np.argsort(scores, axis=0, kind="stable"), np.arange(1.0, n + 1)[:, None], axis=0)
-    return np.asarray(((rank * labels).sum(axis=0) - held * (held + 1) / 2) / (held * (n - held)))
+    n, held = len(scores), labels[:, 0].sum()
+    order = np.argsort(np.ascontiguousarray(scores.T), axis=1, kind="stable")
+    total = (np.take_along_axis(labels.T, order, axis=1) * np.arange(1.0, n + 1)).sum(axis=1)
+    return np.asarray((total - held * (held + 1) / 2) / (held * (n - held)))

@@ -12,7 +12,7 @@ from twinset.audit.privacy.copies import among, row_keys
 from twinset.audit.privacy.neighbours import nearest, points, stacked
 from twinset.audit.privacy.patients import patients
 from twinset.core.cohort import Cohort
-from twinset.core.contracts import BoolArray, IntArray, Trial
+from twinset.core.contracts import IntArray, Trial
 from twinset.core.finding import Finding, not_measured
 from twinset.core.seeds import Rng
 
@@ -42,21 +42,12 @@ class Verbatim:
             return [not_measured(NAME, "one of train and release is empty", label=LABEL)]
         rows, of = _real(trial)
         if _shared(rows, of):
-            return [not_measured(NAME, "strangers share rows in this table, so an equal row proves nothing by itself", label=LABEL)]
+            return [not_measured(NAME, "strangers share rows in this table, so an equal row proves nothing by itself", label=LABEL, arises=False)]
         found = len(np.unique(of[_found(rows, of, trial, rng)]))
         n = patients(trial.train).n
         says = f"{found:,} of {n:,} train patients have a row that nobody else has, that resembles nobody's, and that is in the release word for word."
         value = float(found)
         return [Finding(NAME, value, value, value, n, "lower", {"floor": 0.0}, "", says, SILENT, label=LABEL)]
-
-
-def caught(trial: Trial, rng: Rng) -> BoolArray:
-    """Which rows of the release are isolated train patients word for word, bool (rows,): none where strangers share rows."""
-    rows, of = _real(trial)
-    if _shared(rows, of):
-        return np.zeros(len(trial.synthetic), dtype=np.bool_)
-    keys, release = row_keys((rows, trial.synthetic))
-    return among(release, keys[_found(rows, of, trial, rng)])
 
 
 def _real(trial: Trial) -> tuple[Cohort, IntArray]:
@@ -79,7 +70,7 @@ def _shared(rows: Cohort, of: IntArray) -> bool:
 def _owners(keys: IntArray, of: IntArray) -> IntArray:
     """How many patients have the row of each row, int64 (rows,)."""
     frame = pl.DataFrame({"key": keys, "of": of})
-    return frame.select(pl.col("of").n_unique().over("key")).to_series().to_numpy().astype(np.int64)
+    return np.asarray(frame.select(pl.col("of").n_unique().over("key")).to_series().to_numpy(), dtype=np.int64)
 
 
 def _twins(keys: IntArray, of: IntArray) -> int:
