@@ -17,7 +17,7 @@ from twinset.coding.history import bound
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import AuditResult, IntArray, Model, NoisyModel, PairedModel, Rule, SizedModel, Trial, UnlistedModel
 from twinset.core.finding import Finding
-from twinset.core.schema import Schema
+from twinset.core.schema import Schema, left_out
 from twinset.core.seeds import stream
 from twinset.door import Reading, in_place
 from twinset.door import read as read_private
@@ -180,6 +180,7 @@ def _made(study: Study, copies: Sequence[Copy], results: Sequence[AuditResult], 
         format=study.release.format,
         label=study.release.label,
         model=kept,
+        left_out=left_out(study.schema_of_columns()),
         tested=facts.tested,
     )
 

@@ -55,6 +55,14 @@ def test_what_is_not_settled_is_released_only_with_a_reason_or_a_policy_that_say
         assert not verdict_of(other, reason="because").accepted
 
 
+def test_an_estimate_beyond_the_limit_that_may_be_chance_is_not_settled() -> None:
+    """With 60 people held out, 3 of 200 releases that leak nothing read above 0.60."""
+    wide = Finding("m", 0.62, 0.49, 0.75, 60, "lower", {"chance": 0.5}, where="all")
+    assert verdict_of(wide).verdict == "inconclusive"
+    sure = Finding("m", 0.62, 0.51, 0.73, 60, "lower", {"chance": 0.5}, where="all")
+    assert verdict_of(sure).verdict == "fail"
+
+
 def exact(p: float, value: float = 0.9, where: str = "few") -> Finding:
     return Finding("m", value, 0.1, 1.0, 13, "lower", {"chance": 0.5, "p": p}, where=where)
 

@@ -74,6 +74,8 @@ def show_result(page: Page, out: Path | None = None, console: Console | None = N
     console.print()
     if page.certificate is None:
         _print(console, Text(f"  {count(page.n_train, 'patient')} in, {count(page.n_synthetic, 'synthetic row')} out, {page.n_holdout:,} held out"))
+        if page.result.audited:
+            _bullet(console, page.result.audited, "·", style="dim")
         console.print()
         for part in _lines(page, console):
             console.print(part)

@@ -17,7 +17,20 @@ from twinset.io.place import new_folder
 from twinset.io.write import write_table
 from twinset.release.gate import OUTPUT, Verdict
 from twinset.release.page_file import page_dict
-from twinset.release.texts import ACCEPTED, ANALYSIS_MODEL, ANALYSIS_NONE, ANALYSIS_T_S, CLAIM, CUSTODIAN_README, NO_CLAIM, README, STAYS, TRIED, UNLISTED
+from twinset.release.texts import (
+    ACCEPTED,
+    ANALYSIS_MODEL,
+    ANALYSIS_NONE,
+    ANALYSIS_T_S,
+    CLAIM,
+    CUSTODIAN_README,
+    LEFT_OUT,
+    NO_CLAIM,
+    README,
+    STAYS,
+    TRIED,
+    UNLISTED,
+)
 from twinset.report.page import Page, render, render_compare
 
 
@@ -34,6 +47,7 @@ class Made:
     format: str = "csv"
     label: str = "synthetic_id"
     model: Mapping[str, Any] | None = None  # saved, where it is made of paid answers only and may leave
+    left_out: tuple[tuple[str, str], ...] = ()  # columns of the source that are not released, each with the reason
     tested: Verdict | None = None  # what the checks on patients' rows said, where they did not decide: custodian only
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
@@ -214,6 +228,7 @@ def recipient_readme(made: Made, names: Sequence[str]) -> str:
         audience=page.audience,
         label=f"Every row carries a mark in the column `{made.label}`." if made.label else "",
         claim=claim,
+        left_out=LEFT_OUT.format(columns=", ".join(f"`{name}` ({why})" for name, why in made.left_out)) if made.left_out else "",
         unlisted=_unlisted(page.unlisted),
         analysis=_analysis(made),
         model=f"* `model.json`: the fitted model ({len(json.dumps(made.model)) / 1000:,.0f} kB), for `twinset.combine`\n" if made.model is not None else "",

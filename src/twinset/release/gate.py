@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -185,7 +186,8 @@ def _compare(check: Check, sign: float, worst: Finding, power: float) -> tuple[O
         return "not shown", "not shown"
     if (worst.high - worst.low) / 2 > power:
         return "not measured", "too few patients to tell"
-    if sign * worst.value > limit:
+    chance = sign * worst.beside.get("chance", -math.inf * sign)
+    if sign * worst.value > limit and good > chance:  # an estimate beyond the limit that may still be chance is not settled
         return "fail", "beyond the limit"
     return ("inconclusive", "cannot be ruled out") if bad > limit else ("pass", "within the policy")
 

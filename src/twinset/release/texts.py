@@ -15,6 +15,8 @@ CLAIM = (
 ACCEPTED = " **Not every check was settled**: with so few patients some could neither show nor rule out a leak. The custodian released it all the same, for this reason: {reason}."
 TRIED = " It was attempt {number} on this table: {refused} before it refused, {released} released, {unfinished} without an end."
 
+LEFT_OUT = "\nNot in this file, though the source has them: {columns}.\n"
+
 STAYS = "What the tests on the patients' rows say is in custodian/report.html: it stays with the custodian."
 UNLISTED = (
     "\nLevels that too few patients hold to be found within the privacy budget are written as `other`; where levels are numbers or yes/no, such patients got one of the levels that were found, which is then not theirs. Share of patients in them (a noisy figure): {columns}. "
@@ -51,7 +53,7 @@ README = """\
 * `metadata.json`, `SHA256SUMS`: labels for machines, checksums
 
 {label}
-
+{left_out}
 ## What you may do with it
 Explore, write and test code, plan an analysis, teach. An estimate made here carries the model's error on top of sampling error:
 an interval computed as if these rows were patients is too narrow. {analysis}
