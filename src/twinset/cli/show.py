@@ -53,7 +53,7 @@ def show_result(page: Page, out: Path | None = None, console: Console | None = N
     from rich.text import Text
 
     from twinset.report.decision import accepted, changed, promised, tried
-    from twinset.report.words import MARKS, count, sentence
+    from twinset.report.words import MARKS, sentence
 
     console = console or _console(stderr=False)
     hidden = page.certificate is not None and page.decided_by == "real rows"
@@ -73,16 +73,25 @@ def show_result(page: Page, out: Path | None = None, console: Console | None = N
         _bullet(console, f"decided by {page.decided_by}", "·", style="dim")
     console.print()
     if page.certificate is None:
-        _print(console, Text(f"  {count(page.n_train, 'patient')} in, {count(page.n_synthetic, 'synthetic row')} out, {page.n_holdout:,} held out"))
-        if page.result.audited:
-            _bullet(console, page.result.audited, "·", style="dim")
-        console.print()
+        _people(page, console)
         for part in _lines(page, console):
             console.print(part)
     else:
         _promise(page, page.certificate, console)
     if out is not None:
         _files(console, out, page)
+
+
+def _people(page: Page, console: Console) -> None:
+    """How many patients and rows, and whether all of them were looked at."""
+    from rich.text import Text
+
+    from twinset.report.words import count
+
+    _print(console, Text(f"  {count(page.n_train, 'patient')} in, {count(page.n_synthetic, 'synthetic row')} out, {page.n_holdout:,} held out"))
+    if page.result.audited:
+        _bullet(console, page.result.audited, "·", style="dim")
+    console.print()
 
 
 def _reasons(page: Page, console: Console) -> None:

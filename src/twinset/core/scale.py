@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 from twinset.core.finding import Better, Finding
@@ -14,6 +15,7 @@ Tone = Literal["good", "short", "bad", "wait", "none"]
 FAINT = 0.1  # an attack whose interval reaches further beyond chance than this clears nobody
 HALF = 0.5  # of the way from real to useless: a wider interval or band tells nothing
 RARE = 0.05  # an exact p above this shows no leak, whatever the estimate
+SLIGHT = 0.02  # of the patients: a single column or pair that is off by less, beyond what real patients are, is not useless
 UNFAIR = 0.001  # the smallest p a test of the hold-out may have where the policy names none
 FAR = 10.0  # times as many patients as there are: not with this table
 
@@ -148,7 +150,20 @@ def standing(finding: Finding, limit: float | None = None, *, refused: bool | No
     best, worst = sorted((s.sign * s.low, s.sign * s.high))
     if limit is not None:
         return _against(finding, s, (best, worst), refused)
-    return _beside_real(s, best, worst) if s.chance is None else _beside_chance(s, best, worst)
+    return _beside_real(s, best, worst, sure=_sure(finding, s, best)) if s.chance is None else _beside_chance(s, best, worst)
+
+
+def _sure(finding: Finding, s: Scale, best: float) -> float:
+    """How far a figure is settled to lie from real. One of many (``beside["of"]``, the worst of which are told) has to be settled among all of them
+    (Bonferroni): of 1,225 pairs of columns about 30 lie beyond their 95 % interval by luck. And a column or pair that is off by less than
+    ``SLIGHT`` more than real patients ruins no table, however sure that is.
+    """
+    of, value = finding.beside.get("of", 1.0), s.sign * s.value
+    if of <= 1:
+        return best
+    if s.real is not None and value - s.sign * s.real[1] < SLIGHT:
+        return -math.inf
+    return value - (value - best) * NormalDist().inv_cdf(1 - 0.025 / of) / NormalDist().inv_cdf(0.975)
 
 
 def _against(finding: Finding, s: Scale, ends: tuple[float, float], refused: bool | None) -> Standing:
@@ -172,8 +187,8 @@ def _beside_chance(s: Scale, best: float, worst: float) -> Standing:
     return "good" if s.tells and worst - chance <= FAINT else "too few patients to tell"
 
 
-def _beside_real(s: Scale, best: float, worst: float) -> Standing:
-    if s.useless is not None and best >= s.sign * s.useless - 1e-9:
+def _beside_real(s: Scale, best: float, worst: float, *, sure: float) -> Standing:
+    if s.useless is not None and sure >= s.sign * s.useless - 1e-9:
         return "useless"
     if s.real is None:
         return "measured"

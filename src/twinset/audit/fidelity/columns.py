@@ -100,7 +100,7 @@ def _one(train: Binned, synthetic: Binned, j: int, score: Score) -> Finding:
         min(1.0, value + error),
         synthetic.n,
         "lower",
-        {"floor": floor, "chance": chance, "independent": 0.0},
+        {"floor": floor, "chance": chance, "independent": 0.0, "of": float(len(train.names))},
         where=train.names[j],
         says=says,
         silent_on=SILENT,

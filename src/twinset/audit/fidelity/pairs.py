@@ -129,7 +129,7 @@ def _whole(tally: _Tally, n_all: int) -> Finding:
 def _one(tally: _Tally, i: int) -> Finding:
     value, floor, name = float(tally.value[i]), float(tally.floor[i]), " × ".join(tally.names[i])
     error = Z95 * float(tally.spreads[i]) / tally.n**0.5
-    beside = {"floor": floor, "independent": float(tally.independent[i])}
+    beside = {"floor": floor, "independent": float(tally.independent[i]), "of": float(len(tally.value))}
     if not np.isnan(tally.holdout[i]):
         beside["holdout"] = float(tally.holdout[i])
     says = f"These two columns together are off by {value:.1%} of the patients; fresh patients would be off by {floor:.1%}."
