@@ -71,7 +71,6 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
     rows, cohort, reading = _table(study, terms)
     endpoints = study.build_endpoints()
     generator = study.build_generator()
-    attempt = begin_attempt(study, command)
     train, holdout = _halves(study, cohort, terms)
     rules = declared_rules(study, train)
     if terms:
@@ -80,6 +79,7 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
         for line in foresee(study.policy, train.n_patients, holdout.n_patients):
             (tell or _silent)(line)
     claim = begin(study, terms, train, rules, rows=rows) if terms else None
+    attempt = begin_attempt(study, command)
     vault = claim.vault if claim else Vault(train, open_ledger(study))
     say(f"fitting {study.generator.name}" if claim else f"fitting {study.generator.name} to {len(train):,} rows")
     model = generator.fit(vault, stream(study.seed, "fit"))

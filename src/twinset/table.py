@@ -53,16 +53,11 @@ def read_open(study: Study) -> tuple[Cohort, Reading | None]:
     return settle(conform(frame.select(schema.names), schema, where=data.path), study)
 
 
-def how_read(study: Study, *, header: int | None = 1) -> Options:
-    """How an open run reads the table of a study, or with ``header = None`` others written like it, whose lines of names are found out.
-
-    An order of day and month counts for the columns declared as dates.
-    """
+def how_read(study: Study) -> Options:
+    """How an open run reads the table of a study. An order of day and month counts for the columns declared as dates."""
     data = study.data
     orders = tuple((n, c.date_order or data.date_order or "") for n, c in study.columns.items() if c.kind in ("date", "datetime"))
-    return Options(
-        data.separator, data.decimal, data.encoding, data.sheet, data.table, data.missing, header and data.header, data.thousands, date_orders=orders
-    )
+    return Options(data.separator, data.decimal, data.encoding, data.sheet, data.table, data.missing, data.header, data.thousands, date_orders=orders)
 
 
 def checked(study: Study, frame: pl.DataFrame, schema: Schema, found: Sequence[str] = ()) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""A made-up hospital of 400 patients, and the command line as a person runs it."""
+"""A made-up hospital of 1,000 patients, and the command line as a person runs it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _luck_has_no_part(seeded_process: None) -> None:
     """What these tests look at is the same every time."""
 
 
-def hospital(n: int = 400, seed: int = 0) -> pl.DataFrame:
+def hospital(n: int = 1000, seed: int = 0) -> pl.DataFrame:
     """Names, dates, an arm, a survival time with censoring, a laboratory value with gaps, a derived column."""
     rng = np.random.default_rng(seed)
     age = np.clip(rng.normal(60, 12, n), 18, 95).round().astype(int)

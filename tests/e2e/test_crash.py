@@ -103,6 +103,7 @@ def test_every_command_is_tried() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_an_unexpected_error_is_told_without_its_message(tmp_path: Path, command: str) -> None:
     """Planted in errors, a warning, a log, a thread, a destructor and native output: nothing of it reaches the terminal."""
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
     told(run(code(command, ERRORS), tmp_path), len(ERRORS))
 
 

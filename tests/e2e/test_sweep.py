@@ -125,7 +125,7 @@ def test_a_sweep_its_list_and_its_page(hospital: Path, twinset) -> None:
     assert better[0] > 1.5 * better[1], "epsilon 1 on 280 patients must be far worse than 20"
     html = (hospital / "out" / "custodian" / "sweep.html").read_text()
     assert "This sweep is itself a look at the patients" in html
-    assert not list(hospital.glob("*.jsonl")), "a custodian's look begins no ledger"
+    assert not list(hospital.glob("*.ledger.jsonl")), "a custodian's look begins no ledger"
     again = twinset("sweep", "study.toml", *SMALL[:2], "--generator", "mst,trees", "--repeats", "2", "--json", "-o", "out")
     assert json.loads(again.stdout) == listed
     assert again.stderr == ""
@@ -220,7 +220,7 @@ def test_publishing_is_billed_first_and_refused_where_the_budget_is_too_small(ho
     small = twinset(*publish, "--set", "privacy.budget=20")
     assert small.returncode == 3, small.stderr
     assert not (hospital / "out").exists()
-    assert not list(hospital.glob("*.jsonl"))
+    assert not list(hospital.glob("*.ledger.jsonl"))
     seeing = twinset(*publish[:4], "--generator", "mst,trees", "--publish", "-o", "out", "--set", "privacy.budget=1000")
     assert seeing.returncode == 3
     assert "trees" in seeing.stderr

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from twinset import pipeline, private
+from twinset import pipeline, private, table
 from twinset.audit.privacy.split import split
 from twinset.coding.history import bound_locally
 from twinset.core.cohort import Cohort
@@ -235,7 +235,7 @@ def check_holdout(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Study, "build_generator", lambda self: witness)
         pipeline.release(made)
-    train, held = private.halves(made, pipeline.read_cohort(made), made.privacy)
+    train, held = private.halves(made, table.read_cohort(made), made.privacy)
     assert len(held) > 50
     assert not set(witness.shown) & set(held.frame.rows()), "the generator was shown the hold-out"
     assert sorted(witness.shown) == sorted(train.frame.rows())
@@ -249,7 +249,7 @@ def test_a_hold_out_in_the_fit_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path
     real = pipeline.begin
 
     def leaking(study: Study, terms: Privacy, train: Cohort, *more: Any, **named: Any) -> Any:
-        return real(study, terms, pipeline.read_cohort(study), *more, **named)
+        return real(study, terms, table.read_cohort(study), *more, **named)
 
     monkeypatch.setattr(pipeline, "begin", leaking)
     with pytest.raises(AssertionError, match="shown the hold-out"):

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -101,14 +102,16 @@ def audit(
     from twinset.cli.progress import progress
     from twinset.examine import examine
     from twinset.io.place import new_folder
-    from twinset.io.read import read
+    from twinset.io.read import Options, read
     from twinset.release.folder import write_audit
     from twinset.study import load
     from twinset.table import how_read
 
     _free(out, overwrite)
     loaded = load(study, overrides=sets or ()) if study else None
-    frames = [None if p is None else read(p, how_read(loaded, header=None) if loaded else None).frame for p in (train, holdout, synthetic)]
+    how = how_read(loaded) if loaded else Options()
+    files = ((train, how), (holdout, how), (synthetic, replace(how, header=1)))  # a table that was made has one line of names
+    frames = [None if path is None else read(path, options).frame for path, options in files]
     with progress(quiet=as_json) as say:
         result, verdict, page = examine(frames[0], frames[1], frames[2], study=loaded, progress=say)
     for f in result.findings:

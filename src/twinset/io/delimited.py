@@ -37,10 +37,10 @@ class Delimited:
     n_malformed: int = 0  # lines that are no rows of the table, left out
 
 
-def read_delimited(path: Path, *, separator: str | None = None, encoding: str | None = None, header: int | None = None, by_line: bool = False) -> Delimited:
+def read_delimited(path: Path, *, separator: str | None = None, encoding: str | None = None, header: int | None = 1, by_line: bool = False) -> Delimited:
     """The strings of a CSV, TSV or other delimited text file.
 
-    The separator is found among comma, semicolon, tab and bar where not given, and so are the lines of the header. ``by_line``: lines that are no rows
+    The separator is found among comma, semicolon, tab and bar where not given, and the lines of the header with ``header = None``. ``by_line``: lines that are no rows
     are left out, as a private run does. Raises TableUnreadable: empty file, header only, names missing or shared, ragged lines (with their number), an
     open quote, a wrong separator or encoding.
     """

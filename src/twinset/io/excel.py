@@ -24,7 +24,7 @@ class Page:
     header: int
 
 
-def read_excel(path: Path, sheet: str | None, *, header: int | None = None) -> Page:
+def read_excel(path: Path, sheet: str | None, *, header: int | None = 1) -> Page:
     """One sheet of a workbook: the one named, or the first that holds anything; ``header``: its lines of names, ``None`` = found out.
 
     Raises TableUnreadable: no such sheet (with those there are), no table on it, not a workbook.

@@ -25,7 +25,7 @@ KNOWN = (*DELIMITED, ".parquet", *EXCEL, *STATISTICAL, *ARROW, ".duckdb", ".db")
 
 @dataclass(frozen=True)
 class Options:
-    """How to read a file; ``None`` = found out.
+    """How to read a file; ``None`` = found out. How many lines the names take is found out only where so asked (a draft, which tells it): a line taken for names is a patient lost.
 
     ``thousands``: the sign that may group digits, "" = found out; ``date_order``: where the cells leave the order of day and month open, ``date_orders``:
     by column, where it is another; ``by_line``: lines that are no rows of the table are left out and counted, as a private run does, not refused.
@@ -37,7 +37,7 @@ class Options:
     sheet: str | None = None
     table: str | None = None
     missing: tuple[str, ...] = ()
-    header: int | None = None
+    header: int | None = 1
     thousands: str = ""
     date_order: str | None = None
     date_orders: tuple[tuple[str, str], ...] = ()
@@ -80,7 +80,7 @@ def read_table(  # noqa: PLR0913
     sheet: str | None = None,
     table: str | None = None,
     missing: Sequence[str] = (),
-    header: int | None = None,
+    header: int | None = 1,
     thousands: str = "",
     date_order: str | None = None,
 ) -> pl.DataFrame:

@@ -105,6 +105,8 @@ def _reach(series: Sequence[Series], marks: Scale) -> tuple[float, float]:
         low, high = min(low, 0.4), max(high, 1.0)
     elif marks.better == "lower":
         low = min(low, 0.0) if low > -0.05 * room else low
+    if not high > low:  # figures without any spread
+        low, high = low - 0.5 * room, high + 0.5 * room
     return low, high + 0.04 * (high - low)
 
 

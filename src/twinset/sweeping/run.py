@@ -84,14 +84,14 @@ def sweep(  # noqa: PLR0913
     say = progress or _silent
     say("reading the table")
     stuff = prepare(study)
-    if study.table.is_file():
-        looked(study.table, command="sweep", generator=", ".join(grid.generators), seed=study.seed, study=study_text(study))
     jobs = _jobs(stuff, grid)
     place = Place(out)
     wanted = settings(study, grid, f"{measure.__module__}.{measure.__qualname__}" if measure is not None else "")
     if grid.publish and not place.settings.exists():
         afford(stuff, jobs, jobs)
     claim(place, wanted, overwrite=overwrite)
+    if study.table.is_file():
+        looked(study.table, command="sweep", generator=", ".join(grid.generators), seed=study.seed, study=study_text(study))
     with chain.locked(place.settings):
         done = finished(place, jobs)
         missing = [j for j in jobs if j not in done]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import comb
 
 import numpy as np
 
@@ -22,6 +23,8 @@ LABELS = {VALUES: "Rare values replayed", COMBINATIONS: "Rare combinations repla
 FEW_LEVELS = 100  # numbers with at most so many distinct values take part in combinations as they are
 SMALL_SPACE = 1 << 22  # cells up to which counting by table is quicker than sorting
 FEWEST = 10
+LOTS = 5_000  # ways to draw by lot who was held out, below which no exact test could show anything
+SMALL = 0.2  # of all patients: a smaller hold-out may be what keeps a question from being asked
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,11 @@ class Asked:
         what = "numeric values" if name == VALUES else "pairs and triples of levels"
         is_member = np.arange(len(rare)) < self.train.n
         members, others = (rare > 0) & is_member, (rare > 0) & ~is_member
-        if min(members.sum(), others.sum()) < FEWEST:
-            why = f"fewer than {FEWEST} patients of a side have {what} that nobody else has"
-            return not_measured(name, why, label=LABELS[name], arises=bool(members.sum() >= FEWEST))
+        m, o = int(members.sum()), int(others.sum())
+        if m < FEWEST or comb(m + o, o) < LOTS:
+            why = f"too few patients have {what} that nobody else has ({m:,} of train, {o:,} held out)"
+            kept_back = self.held.n < SMALL * (self.train.n + self.held.n)  # a hold-out of the usual size would hold enough, were there enough
+            return not_measured(name, why, label=LABELS[name], arises=m >= FEWEST and kept_back)
         shown, unshown = found[members] / rare[members], found[others] / rare[others]
         value, (low, high) = interval.auc(shown, unshown)
         tails = ranks(shown, unshown)
