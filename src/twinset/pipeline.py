@@ -79,7 +79,6 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
         for line in foresee(study.policy, train.n_patients, holdout.n_patients):
             (tell or _silent)(line)
     claim = begin(study, terms, train, rules, rows=rows) if terms else None
-    attempt = begin_attempt(study, command)
     vault = claim.vault if claim else Vault(train, open_ledger(study))
     say(f"fitting {study.generator.name}" if claim else f"fitting {study.generator.name} to {len(train):,} rows")
     model = generator.fit(vault, stream(study.seed, "fit"))
@@ -88,6 +87,7 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
     copies = _copies(study, model, n, rules, say)
     output_rules = [check(rules, c.cohort, what="the synthetic cohort") for c in copies]
     output = _look(model, copies, output_rules)
+    attempt = begin_attempt(study, command)
     verdict = decide(proof, output, study.policy) if proof and proof["decided_by"] == OUTPUT else None
     trial = Trial(by_patient(train), copies[0].cohort, by_patient(holdout), endpoints=endpoints, rules=rules, notes=_notes(study, generator, train.schema))
     results = _audited(study, trial, copies, say, advice=verdict is not None)
@@ -133,7 +133,7 @@ def _terms(study: Study) -> Privacy | None:
 
 
 def begin_attempt(study: Study, command: str) -> Attempt | None:
-    """A line beside the table that a run on it has begun; ``None`` where the study's table is no file."""
+    """A line beside the table that a run on it is about to be judged; ``None`` where the study's table is no file."""
     if not study.table.is_file():
         return None
     return begin_line(study.table, command=command, generator=study.generator.name, seed=study.seed, n=study.release.n, study=study_text(study))

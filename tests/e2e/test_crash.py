@@ -61,7 +61,7 @@ COMMANDS = {  # where the command first calls other code, and how it is called
     "init": ("twinset.draft", "drafted", ["init", "t.csv"]),
     "release": ("twinset.study", "load", ["release", *STUDY]),
     "report": ("twinset.release.page_file", "read_page", ["report", "out"]),
-    "audit": ("twinset.io.read", "read_table", ["audit", "--train", "t.csv", "--synthetic", "t.csv", "-o", "out"]),
+    "audit": ("twinset.io.read", "read", ["audit", "--train", "t.csv", "--synthetic", "t.csv", "-o", "out"]),
     "compare": ("twinset.study", "load", ["compare", *STUDY]),
     "split": ("twinset.io.read", "read_table", ["split", "t.csv", "-o", "out"]),
     "plan": ("twinset.study", "load", ["plan", "s.toml"]),

@@ -24,6 +24,9 @@ def study(table: Path, twinset) -> Path:
     return table.parent / "study.toml"
 
 
+ACCEPTED = ("--accept-inconclusive", "made-up patients")  # 300 held out are too few to rule out a leak of 0.60
+
+
 def test_init_drafts_a_study_that_knows_identifiers_arm_and_endpoint(study: Path) -> None:
     data = tomllib.loads(study.read_text(encoding="utf-8"))
     roles = {name: c.get("role", "") for name, c in data["columns"].items()}
@@ -36,7 +39,7 @@ def test_init_drafts_a_study_that_knows_identifiers_arm_and_endpoint(study: Path
 
 
 def test_a_release_is_whole_labelled_and_without_identifiers(study: Path, twinset) -> None:
-    made = twinset("release", "study.toml", "-o", "twin", "--n", "333")
+    made = twinset("release", "study.toml", "-o", "twin", "--n", "333", *ACCEPTED)
     assert made.returncode == 0, made.stdout + made.stderr
     twin = study.parent / "twin"
     data = pl.read_csv(twin / "release" / "synthetic.csv")
@@ -67,7 +70,7 @@ def test_a_release_is_whole_labelled_and_without_identifiers(study: Path, twinse
 
 
 def test_what_may_leave_holds_nothing_that_was_read_from_the_rows(study: Path, twinset) -> None:
-    twinset("release", "study.toml", "-o", "twin")
+    twinset("release", "study.toml", "-o", "twin", *ACCEPTED)
     public = "".join(p.read_text(encoding="utf-8") for p in (study.parent / "twin" / "release").iterdir() if p.name != "synthetic.csv")
     released = json.loads((study.parent / "twin" / "release" / "study.json").read_text())
     assert all("low" not in c and "levels" not in c for c in released["columns"].values())
@@ -78,7 +81,7 @@ def test_what_may_leave_holds_nothing_that_was_read_from_the_rows(study: Path, t
 
 def test_the_same_study_gives_the_same_bytes(study: Path, twinset) -> None:
     for name, workers in (("a", "1"), ("b", "2")):
-        made = twinset("release", "study.toml", "-o", name, "--set", f"audit.seed={3}")
+        made = twinset("release", "study.toml", "-o", name, "--set", f"audit.seed={3}", *ACCEPTED)
         assert made.returncode == 0, made.stderr + workers
         (study.parent / "patients.csv.attempts.jsonl").unlink()  # the second attempt would say that it is one
     assert digest(study.parent / "a") == digest(study.parent / "b")
@@ -98,7 +101,7 @@ def test_the_copycat_is_refused_and_the_reason_named(study: Path, twinset, share
 
 
 def test_copies_are_all_released(study: Path, twinset) -> None:
-    made = twinset("release", "study.toml", "-o", "twin", "--set", "release.copies=2", "--set", "release.format=parquet")
+    made = twinset("release", "study.toml", "-o", "twin", "--set", "release.copies=2", "--set", "release.format=parquet", *ACCEPTED)
     assert made.returncode == 0, made.stderr
     names = {p.name for p in (study.parent / "twin" / "release").glob("synthetic*")}
     assert names == {"synthetic-1.parquet", "synthetic-2.parquet"}
@@ -179,7 +182,7 @@ def test_a_typo_in_the_study_is_answered(study: Path, twinset) -> None:
 
 def test_a_column_that_changed_since_init_is_answered_without_its_values(study: Path, twinset) -> None:
     table = study.parent / "patients.csv"
-    frame = pl.read_csv(table).with_columns(age=pl.Series(["Geheimnis"] * 400))
+    frame = pl.read_csv(table).with_columns(age=pl.Series(["Geheimnis"] * 1000))
     frame.write_csv(table)
     made = twinset("release", "study.toml", "-o", "twin")
     assert made.returncode == 2

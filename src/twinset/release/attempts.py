@@ -1,6 +1,6 @@
 """Every run on a table is remembered beside it: a release that is tried until it passes was not tested once.
 
-One line of JSON before a run looks at anything, one when it has ended. No value, level or row ever stands here; the file stays with the table.
+One line of JSON before a run is judged, one when it has ended. No value, level or row ever stands here; the file stays with the table.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def looked(table: Path, *, command: str, generator: str, seed: int, study: str) 
 
 
 def begin(table: Path, *, command: str, generator: str, seed: int, n: int, study: str) -> Attempt:
-    """A line for a run that is about to look at ``table``; ``study``: its text, of which the hash is kept; ``n``: rows asked for, 0 = as many as train."""
+    """A line for a run on ``table`` that is about to be judged; ``study``: its text, of which the hash is kept; ``n``: rows asked for, 0 = as many as train."""
     path = _place(table)
     before = tuple(_lines(path))
     mark = secrets.token_hex(8)
