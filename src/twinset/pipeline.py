@@ -75,7 +75,7 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
     train, holdout = _halves(study, cohort, terms)
     rules = declared_rules(study, train)
     if terms:
-        stop_hopeless(study, terms, terms.about or (len(cohort) if terms.relation == "replace" else 0), progress=say)
+        stop_hopeless(study, terms, terms.about or _public_size(cohort, terms), progress=say)
     else:
         for line in foresee(study.policy, train.n_patients, holdout.n_patients):
             (tell or _silent)(line)
@@ -205,6 +205,11 @@ def _halves(study: Study, cohort: Cohort, terms: Privacy | None) -> tuple[Cohort
         return halves(study, cohort, terms)
     bounded = bound(cohort, study.data.per_patient, stream(study.holdout.seed, "rows per patient"), keep=study.data.keep)
     return split(bounded, fraction=study.holdout.fraction, seed=study.holdout.seed)
+
+
+def _public_size(cohort: Cohort, terms: Privacy) -> int:
+    """The number of rows where everybody may know it: under replace-one by row. Else 0: how many rows patients have depends on each of them."""
+    return len(cohort) if terms.relation == "replace" and terms.unit == "row" else 0
 
 
 def _size(model: Model, train: Cohort, *, private: bool) -> int:
