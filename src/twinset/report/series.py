@@ -105,7 +105,7 @@ def _reach(series: Sequence[Series], marks: Scale) -> tuple[float, float]:
         low, high = min(low, 0.4), max(high, 1.0)
     elif marks.better == "lower":
         low = min(low, 0.0) if low > -0.05 * room else low
-    return low, high + 0.04 * (high - low)
+    return low, high + 0.04 * ((high - low) or room)  # a measure that is the same everywhere still needs an axis
 
 
 def _axes(plane: _Plane) -> Markup:
