@@ -1,6 +1,6 @@
 """Every run on a table is remembered beside it: a release that is tried until it passes was not tested once.
 
-One line of JSON before a run looks at anything, one when it has ended. No value, level or row ever stands here; the file stays with the table.
+One line of JSON before a run fits anything (a study or table that cannot be used is no attempt), one when it has ended. No value, level or row ever stands here; the file stays with the table.
 """
 
 from __future__ import annotations
