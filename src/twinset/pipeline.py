@@ -55,7 +55,7 @@ class Copy:
 
 
 def release(study: Study, *, progress: Progress | None = None, tell: Progress | None = None, command: str = "release") -> Made:
-    """Make the release that a study describes: data, audit, verdict, page. Nothing is written but one line beside the table: that it was tried, and how it ended.
+    """Make the release that a study describes: data, audit, verdict, page. Nothing is written but two lines beside the table: that it was tried, and how it ended.
 
     Deterministic: the same study, table and library versions give the same result, on any number of workers. Under a
     section ``[privacy]`` the noise comes from the operating system and never repeats; what is left of the budget is written
@@ -74,7 +74,7 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
     train, holdout = _halves(study, cohort, terms)
     rules = declared_rules(study, train)
     if terms:
-        stop_hopeless(study, terms, terms.about or (len(cohort) if terms.relation == "replace" else 0), progress=say)
+        stop_hopeless(study, terms, terms.about or _public_size(cohort, terms), progress=say)
     else:
         for line in foresee(study.policy, train.n_patients, holdout.n_patients):
             (tell or _silent)(line)
@@ -205,6 +205,11 @@ def _halves(study: Study, cohort: Cohort, terms: Privacy | None) -> tuple[Cohort
         return halves(study, cohort, terms)
     bounded = bound(cohort, study.data.per_patient, stream(study.holdout.seed, "rows per patient"), keep=study.data.keep)
     return split(bounded, fraction=study.holdout.fraction, seed=study.holdout.seed)
+
+
+def _public_size(cohort: Cohort, terms: Privacy) -> int:
+    """The number of rows where everybody may know it: under replace-one by row. Else 0: how many rows patients have depends on each of them."""
+    return len(cohort) if terms.relation == "replace" and terms.unit == "row" else 0
 
 
 def _size(model: Model, train: Cohort, *, private: bool) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from twinset.core.cohort import Cohort
-from twinset.core.schema import Column, Kind, Schema
+from twinset.core.schema import Column, Kind, Schema, level_text
 from twinset.errors import RuleInvalid, StudyInvalid, collect
 from twinset.rules.evaluate import truth
 from twinset.rules.parse import read
@@ -55,7 +55,7 @@ def wide(frame: pl.DataFrame, unit: str, by: str) -> pl.DataFrame:
         return frame
     _check(frame, unit, by)
     levels = frame[by].unique().sort().to_list()
-    names = [f"{level:g}" if isinstance(level, float) else str(level).lower() if isinstance(level, bool) else str(level) for level in levels]
+    names = [level_text(level) for level in levels]
     differ = differing(frame, unit, ignore=(by,))
     patients = frame.select(pl.col(unit).unique(maintain_order=True))
     parts: dict[str, pl.Series] = {}

@@ -202,7 +202,7 @@ def test_cells_outside_become_missing_or_other_and_are_counted(folder: Path, cap
     assert young
     assert men
     assert run(["release", str(write(folder, *outside)), "-o", str(folder / "out")]) in (0, 1)
-    told = capsys.readouterr().err
+    told = capsys.readouterr().out
     assert f"`age` {young} (" in told, told
     assert f"`sex` {men} (" in told, told
     page = json.loads((folder / "out" / "custodian" / "page.json").read_text())

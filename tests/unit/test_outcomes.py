@@ -12,6 +12,7 @@ import pytest
 
 from twinset.core.contracts import AuditResult
 from twinset.core.finding import Finding, not_measured
+from twinset.core.scale import standing
 from twinset.release.page_file import page_dict, page_from
 from twinset.report.analyses import agreed, conclusion, untested
 from twinset.report.cards import Card, cards
@@ -198,3 +199,10 @@ def test_compare_gives_no_star_for_copied_chance() -> None:
     line = next(row for row in compared(pages).lines if row.label == "Pairs of columns")
     assert [c.best for c in line.cells] == [False, False]
     assert len({name.front for name in compared(pages).names}) == 1
+
+
+def test_a_hold_out_that_the_policy_refuses_is_no_fair_control() -> None:
+    """Also where the policy is stricter than we are by default, so that no green line stands below that headline."""
+    found = Finding("control.overlap", 0.5, 0.4, 0.6, 100, "lower", {"p": 0.005})
+    assert standing(found) == "good"
+    assert standing(found, refused=True) == "useless"

@@ -7,9 +7,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from twinset.core.cohort import Cohort
+from twinset.core.schema import Column, Schema
 from twinset.core.seeds import stream
 from twinset.errors import PolicyRefused
-from twinset.pipeline import release
+from twinset.pipeline import _public_size, release
+from twinset.release.terms import Privacy
 from twinset.study import Study, parse
 
 OPEN = "\n".join(f'[columns.c{i}]\ntype = "number"' for i in range(8))  # nothing declared: everything has to be found within the budget
@@ -59,3 +62,12 @@ def test_it_goes_on_anyway_where_so_asked(tmp_path: Path) -> None:
 def test_what_is_worth_it_or_cannot_be_foretold_goes_on(tmp_path: Path, columns: str, about: int) -> None:
     release(study(tmp_path, columns, epsilon=5, about=about))
     assert list(tmp_path.glob("*.ledger.jsonl"))
+
+
+def test_rows_of_patients_are_not_counted_for_it() -> None:
+    """Under replace-one only the number of rows that are patients is public: rows a patient more or less must not decide whether a run goes on."""
+    cohort = Cohort(pl.DataFrame({"who": [1, 1, 2], "x": [1, 2, 3]}), Schema((Column("who", "text", "identifier"), Column("x", "integer")), unit="who"))
+    assert [
+        _public_size(cohort, Privacy(epsilon=1, unit=unit, relation=relation))
+        for unit, relation in (("who", "replace"), ("row", "replace"), ("row", "add-remove"))
+    ] == [0, 3, 0]

@@ -10,13 +10,13 @@ from twinset.audit.endpoints import ENDPOINTS
 from twinset.audit.names import names, strata
 from twinset.checking.plugins import build, told
 from twinset.core.contracts import CheckedEndpoint, Endpoint
+from twinset.core.days import FIRST_DAY, LAST_DAY
 from twinset.core.registry import Registry
 from twinset.core.schema import Column, Level, Schema
 from twinset.errors import TwinsetError, meant
 from twinset.release.policy import DEFAULT_CHECKS, Check
 from twinset.rules.language import RowRule, parse
 
-DAYS = (-719_162, 2_932_896)  # 0001-01-01 and 9999-12-31, from 1970-01-01
 COLUMNS = ("time", "event", "arm")  # settings of an endpoint that name columns
 
 
@@ -121,7 +121,7 @@ def _bounds(column: Column) -> list[str]:
     if out:
         return out
     if column.kind in ("date", "datetime"):
-        out += [f"`{k}` is no day of the years 1 to 9999: write a date, as 2020-01-31" for k, v in ends.items() if not DAYS[0] <= v < DAYS[1] + 1]
+        out += [f"`{k}` is no day of the years 1 to 9999: write a date, as 2020-01-31" for k, v in ends.items() if not FIRST_DAY <= v < LAST_DAY + 1]
     if len(ends) == 2 and ends["low"] > ends["high"]:
         out.append("`low` is above `high`")
     return out

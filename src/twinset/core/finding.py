@@ -21,7 +21,9 @@ class Finding:
         better: which direction is good.
         beside: scale. Usual keys: ``floor`` (a perfect generator's expected score at this n),
             ``floor_low``/``floor_high`` (its 95 % range), ``chance``, ``holdout`` (the same measure on hold-out
-            patients), ``independent`` (the same on independent columns: useless), ``train``; ``p``: an exact one-sided p; ``of``: one of so many, the worst of which are told.
+            patients), ``independent`` (the same on independent columns: useless), ``train``; ``perfect`` (a perfect model); ``p`` and ``p_below``: exact one-sided
+            p of so high or so low a figure; ``members``, ``others``, ``population``: sizes of an attack; ``k``: so many were looked at; ``of``: one of so many, the worst of
+            which are told.
         where: column, pair, arm, stratum (``isolated 5 %``); never a level or a value.
         says: one plain sentence.
         silent_on: one plain sentence: what it does *not* show.

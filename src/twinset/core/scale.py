@@ -144,7 +144,8 @@ def standing(finding: Finding, limit: float | None = None, *, refused: bool | No
     if not finding.measured:
         return "not measured"
     if finding.name.startswith(("control.", "rules.")):
-        bad = finding.value > 0 if finding.name.startswith("rules.") else finding.beside.get("p", 1.0) < (UNFAIR if limit is None else limit)
+        unfair = bool(refused) or finding.beside.get("p", 1.0) < (UNFAIR if limit is None else limit)  # refused: the policy asks for more than we do
+        bad = finding.value > 0 if finding.name.startswith("rules.") else unfair
         return "useless" if bad else "good"
     s = scale(finding, limit)
     best, worst = sorted((s.sign * s.low, s.sign * s.high))

@@ -123,6 +123,15 @@ class Schema:
         return tuple(c for c in self.columns if c.role == role)
 
 
+def level_text(level: Level) -> str:
+    """A level as a text, the same for the same level whatever it is stored as.
+
+    >>> level_text(True), level_text(2.0), level_text("f")
+    ('true', '2', 'f')
+    """
+    return str(level).lower() if isinstance(level, bool) else f"{level:g}" if isinstance(level, float) else str(level)
+
+
 def left_out(schema: Schema) -> tuple[tuple[str, str], ...]:
     """The columns that no synthetic table will hold, each with the reason in a few words, in their order. Names and reasons only: no cell is told.
 

@@ -6,10 +6,10 @@ import datetime as dt
 
 import polars as pl
 
+from twinset.core.days import FIRST_DAY, LAST_DAY
 from twinset.core.schema import Column
 from twinset.draft.data import DATES, pair
 from twinset.io.codelists import CodeList, suggest
-from twinset.io.declared import FIRST_DAY, LAST_DAY
 from twinset.io.infer import suspect_code
 from twinset.io.plausible import plausible
 from twinset.io.read import Reading

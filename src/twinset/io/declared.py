@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from twinset.core.contracts import BoolArray
+from twinset.core.days import FIRST_DAY, LAST_DAY
 from twinset.core.schema import Column, Schema
 from twinset.errors import BadInput, SchemaMismatch, TableUnreadable, collect
 from twinset.io import excel, formats, lines
@@ -22,7 +23,6 @@ from twinset.io.moments import moments
 from twinset.io.read import ARROW, DELIMITED, EXCEL, STATISTICAL
 
 EXACT = 2**53  # below it a float64 holds every integer
-FIRST_DAY, LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, in days from 1970
 ROWS = 200_000  # of a block, where the file does not set its size
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 DTYPES: dict[str, pl.DataType] = {"number": pl.Float64(), "integer": pl.Int64(), "date": pl.Date(), "datetime": pl.Datetime("us"), "text": pl.String()}

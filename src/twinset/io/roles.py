@@ -165,7 +165,7 @@ def _is_year(column: Column, has: set[str]) -> bool:
 
 def reference(column: Column) -> Level:
     """The arm to compare against: placebo, control, standard, none; else the first."""
-    said = ("placebo", "control", "standard", "usual", "none", "untreated", "sham", "observ", "kontroll", "plazebo", "temoin", "standard")
-    exact = ("no", "nein", "non", "obs", "ctrl", "pbo", "control", "c")
+    said = ("placebo", "control", "standard", "usual", "none", "untreated", "sham", "observ", "kontroll", "plazebo", "temoin")
+    exact = ("no", "nein", "non", "obs", "ctrl", "pbo", "c")
     texts = [(plain(v), v) for v in column.levels if isinstance(v, str)]
     return next((v for p, v in texts if p in exact or any(s in p for s in said)), column.levels[0])

@@ -20,7 +20,7 @@ def stop_hopeless(study: Study, terms: Privacy, n: int, *, progress: Progress) -
 
     ``None`` where nothing was foretold: ``n`` is not known, the policy sets no limit (``policy.output.foretold = 1``), or no patient can be invented that keeps the rules.
     Neither the table nor the ledger is touched, so what it says costs nothing. Raises PolicyRefused where single columns would be off by more than the limit on
-    average, or pairs by more than independent columns would be, with what to declare.
+    average, or by more than half of it and pairs by more than independent columns would be, with what to declare.
     """
     limit = study.policy.output.foretold
     if limit >= 1 or n < FEWEST:

@@ -15,9 +15,10 @@ from twinset.core.cohort import Cohort
 from twinset.core.finding import Finding
 from twinset.core.schema import Column
 from twinset.errors import PolicyRefused
-from twinset.release.gate import OUTPUT, Ending, Judged, Outcome, Verdict
+from twinset.release.gate import OUTPUT, Judged, Outcome, Verdict
 from twinset.release.policy import Check, Policy
 from twinset.release.terms import Privacy
+from twinset.report.material import Verdict as Ending
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from twinset.audit.endpoints.synthesis import BIASED, tested
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import AuditResult
 from twinset.io.place import new_folder
@@ -239,8 +240,9 @@ def _analysis(made: Made) -> str:
     """How to get from these rows to an interval, where a way was tested."""
     if made.model is not None:
         return ANALYSIS_MODEL
-    tested = made.page.certificate is None and made.page.generator == "trees" and len(made.copies) == 1
-    return ANALYSIS_T_S.format(n=made.page.n_train) if tested else ANALYSIS_NONE
+    name = made.page.generator
+    holds = made.page.certificate is None and tested(name) and len(made.copies) == 1
+    return ANALYSIS_T_S.format(n=made.page.n_train, bias=BIASED[name]) if holds else ANALYSIS_NONE
 
 
 def _judged(page: Page) -> dict[str, str]:

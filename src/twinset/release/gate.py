@@ -11,9 +11,9 @@ from twinset.core.finding import Finding
 from twinset.core.scale import standing
 from twinset.errors import BadInput
 from twinset.release.policy import Check, Policy
+from twinset.report.material import Verdict as Ending
 
 Outcome = Literal["pass", "not shown", "fail", "inconclusive", "not measured", "does not arise"]
-Ending = Literal["pass", "fail", "inconclusive", "control unusable", "of no use"]
 Decider = Literal["real rows", "the certificate and the output"]
 ROWS: Decider = "real rows"
 OUTPUT: Decider = "the certificate and the output"

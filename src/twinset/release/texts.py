@@ -24,8 +24,8 @@ UNLISTED = (
 )
 
 ANALYSIS_T_S = (
-    "`twinset.combine(folder, analysis, n={n})` gives an\ninterval for the {n:,} patients it was learnt from, and says what bias is left: effects that `trees` smoothed away are biased towards none. "
-    "Confirm\nwhat matters on the real data."
+    "`twinset.combine(folder, analysis, n={n})` gives an\ninterval for the {n:,} patients it was learnt from, and says what bias is left. {bias}\n"
+    "Confirm what matters on the real data."
 )
 ANALYSIS_NONE = "No rule was tested for intervals from\nthese rows: report none, and confirm what matters on the real data."
 ANALYSIS_MODEL = (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twinset.core.finding import Finding
-from twinset.core.scale import scale
+from twinset.core.scale import scale, scored
 from twinset.report.frontier import Advice, Spot, title_of
 from twinset.report.words import inline
 
@@ -98,19 +98,11 @@ def judged(spot: Spot) -> dict[Key, Finding]:
 
 
 def _seen(found: Sequence[Finding]) -> Seen:
-    values = [_scored(f) for f in found]
+    values = [scored(f) for f in found]
     ends = [[v + (end - f.value if math.isfinite(end) else 0.0) for end in (f.low, f.high)] for v, f in zip(values, found, strict=True)]
     bands = [b for f in found if (b := scale(f).band) is not None]
     edge = float(np.mean([max(b) if found[0].better == "lower" else min(b) for b in bands])) if bands else math.nan
     return Seen(tuple(values), float(np.mean([a for a, _ in ends])), float(np.mean([b for _, b in ends])), edge)
-
-
-def _scored(finding: Finding) -> float:
-    """The value, or the floor where it lies beyond: better than new patients is sampling noise learnt by heart, and no merit."""
-    floor = finding.beside.get("floor", math.nan)
-    if not math.isfinite(floor):
-        return finding.value
-    return max(finding.value, floor) if finding.better == "lower" else min(finding.value, floor)
 
 
 def _differing(here: Mapping[Key, Seen], there: Mapping[Key, Seen], spots: Sequence[Spot]) -> tuple[str, ...]:

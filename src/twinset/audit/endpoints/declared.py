@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from twinset.core.schema import Column, Level, Schema
+from twinset.core.schema import Column, Level, Schema, level_text
 
 
 def faults(named: Mapping[str, str], levels: Mapping[str, tuple[str, Level | None]], schema: Schema) -> list[str]:
@@ -51,11 +51,7 @@ def _level(column: Column, setting: str, level: Level) -> list[str]:
 
 def _same(one: Level, other: Level) -> bool:
     """As the analysis compares them: texts letter by letter, numbers by value, whatever they are stored as."""
-    return one == other or _text(one) == _text(other)
-
-
-def _text(level: Level) -> str:
-    return str(level).lower() if isinstance(level, bool) else f"{level:g}" if isinstance(level, float) else str(level)
+    return one == other or level_text(one) == level_text(other)
 
 
 def _number(level: Level) -> bool:

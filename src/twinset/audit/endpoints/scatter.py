@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twinset.audit.endpoints.hazards import Z95
+from twinset.audit.exact import normal_tail
 from twinset.core.seeds import Rng
 
 DRAWS = 4000
@@ -30,19 +31,19 @@ class Scatter:
     def keeps(self, *, widening: float | None = None) -> float:
         """Probability that the decision of train stands, by T_s or with the variance ``widening`` (in train's own)."""
         cut = Z95 * math.sqrt((1 + self.ratio) / self.ratio if widening is None else widening)
-        above, below = 1 - phi((cut - self.centre) / self.spread), phi((-cut - self.centre) / self.spread)
+        above, below = normal_tail((cut - self.centre) / self.spread), normal_tail((cut + self.centre) / self.spread)
         if abs(self.z) < Z95:
             return 1 - above - below
         return above if self.z > 0 else below
 
     def inside(self) -> float:
         """Probability that the estimate lies inside the train interval."""
-        return phi((self.z + Z95 - self.centre) / self.spread) - phi((self.z - Z95 - self.centre) / self.spread)
+        return normal_tail((self.z - Z95 - self.centre) / self.spread) - normal_tail((self.z + Z95 - self.centre) / self.spread)
 
     def gap(self) -> float:
         """Expected distance from the train estimate, in train standard errors (folded normal)."""
         far = self.centre - self.z
-        return self.spread * math.sqrt(2 / math.pi) * math.exp(-((far / self.spread) ** 2) / 2) + far * (1 - 2 * phi(-far / self.spread))
+        return self.spread * math.sqrt(2 / math.pi) * math.exp(-((far / self.spread) ** 2) / 2) + far * (1 - 2 * normal_tail(far / self.spread))
 
     def overlap(self) -> float:
         """Expected overlap of the intervals, not clipped."""
@@ -53,7 +54,7 @@ def fresh(z: float, ratio: float) -> Scatter:
     """``k`` fresh patients analysed as if they were the release: variance v (1 + n/k) about train's estimate, for both cohorts are samples.
 
     The true effect is unknown and given a flat prior: right on average over effects, for the decision not for each. Of trials of 80 % power
-    fresh patients keep 51 % of decisions (T_s, k = n) and 63 % is told here; of trials without an effect 94 % and 88 %. The other measures hang on no effect.
+    fresh patients keep 51 % of decisions (T_s, k = n) and 63 % is told here; of trials without an effect 94 % and 88 %. The other measures depend on no effect.
     """
     return Scatter(z, ratio, z, math.sqrt(1 + 1 / ratio))
 
@@ -112,8 +113,3 @@ def _bands(z: np.ndarray, ratio: float, correlation: np.ndarray | None, rng: Rng
         "difference": gap.mean(axis=1),
     }
     return {k: (float(np.quantile(v, 0.025)), float(np.quantile(v, 0.975))) for k, v in found.items()}
-
-
-def phi(x: float) -> float:
-    """The standard normal distribution function."""
-    return 0.5 * math.erfc(-x / math.sqrt(2))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -10,20 +9,6 @@ from scipy.special import gammaln, ive
 
 Z95 = 1.959963984540054
 TOP = 64  # counts up to here are corrected for chance by table, above by formula
-
-
-@dataclass(frozen=True, repr=False)
-class Variation:
-    """Total variation of several tables: ``value`` (tables,), ``floor`` (tables,) for fresh patients, and its error.
-
-    ``spread`` is the standard deviation over rows of the influence of one synthetic row on the mean over the tables;
-    divided by sqrt(rows) it is the standard error of that mean.
-    """
-
-    value: np.ndarray
-    floor: np.ndarray
-    spread: float
-    spreads: np.ndarray  # the same, table by table
 
 
 def expected_variation(counts: np.ndarray, n_other: int) -> float:
