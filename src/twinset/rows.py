@@ -82,6 +82,8 @@ def differing(frame: pl.DataFrame, unit: str, *, ignore: tuple[str, ...] = ()) -
 
 def _check(frame: pl.DataFrame, unit: str, by: str) -> None:
     problems = [f"the table has no column `{c}`" for c in (unit, by) if c not in frame.columns and c != "row"]
+    if by == unit:
+        problems.append("the column that names the patient tells no rows of a patient apart")
     if unit == "row":
         problems.append("rows can only be widened where a column names the patient, and data.unit is row")
     if problems:

@@ -46,7 +46,8 @@ def read_open(study: Study) -> tuple[Cohort, Reading | None]:
             raise
         raise StudyInvalid(collect([*found, *told(error)]), hint=CORRECT) from None
     schema = study.known_schema
-    problems = {CORRECT: found, COLUMNS: _absent(frame.columns, schema)} | checked(study, frame, schema, found)
+    absent = _absent(frame.columns, schema, made=data.header > 1 or bool(data.widen))
+    problems = {CORRECT: found, COLUMNS: absent} | checked(study, frame, schema, found)
     if data.where or data.widen:
         problems[CHOSEN + OUTSIDE] = problems.pop(OUTSIDE)
     _refuse(problems, where=data.path)
@@ -125,7 +126,13 @@ def _refuse(problems: Mapping[str, Sequence[str]], *, where: str) -> None:
         raise kind(collect([*every[:MOST], *more]), where="" if CORRECT in found else where, hint="; ".join(found))
 
 
-def _absent(columns: Sequence[str], schema: Schema) -> list[str]:
+def _absent(columns: Sequence[str], schema: Schema, *, made: bool = False) -> list[str]:
+    """What either side lacks. ``made``: the table's names were put together from several lines or from levels, which may be cells: those are counted, not told."""
+    if made:
+        out = [f"the table has no column `{n}`" for n in schema.names if n not in set(columns)]
+        more = sum(c not in schema for c in columns)
+        told = f"the study does not name {more:,} columns of the table, whose names are made of its cells (data.header or data.widen)"
+        return out + ([told] if more else [])
     out = [f"the table has no column `{n}`{meant(n, columns)}" for n in schema.names if n not in set(columns)]
     return out + [f"the study does not name column `{c}` of the table" for c in columns if c not in schema]
 

@@ -18,7 +18,7 @@ NAMES = (
     ),
     *("endpoint.decision", "endpoint.estimate", "endpoint.overlap", "endpoint.difference", "endpoint.curve", "endpoint.logrank"),
     *("privacy.copies", "privacy.replay.values", "privacy.replay.combinations", "privacy.nearer", "privacy.hidden_rate", "privacy.local_cloaking"),
-    *("privacy.tail", "privacy.verbatim", "control.overlap", "control.population", "control.impossible"),
+    *("privacy.tail", "privacy.verbatim", "control.overlap", "control.population", "control.seen", "control.impossible"),
     "rules.broken",
 )
 

@@ -102,9 +102,10 @@ def _steps(looked: Sample, seed: int) -> Iterator[Step]:
 
 def _control(look: Look, whole: Trial, rng: Rng) -> Agreement:
     from twinset.audit.privacy.control import overlap
+    from twinset.audit.privacy.seen import seen
     from twinset.audit.privacy.strangers import population
 
-    return Agreement(look.stated((overlap(look.trial, whole, rng), population(look.trial, rng))))
+    return Agreement(look.stated((overlap(look.trial, whole, rng), population(look.trial, rng), seen(look.trial, rng))))
 
 
 def _rules(trial: Trial) -> Agreement:

@@ -61,7 +61,7 @@ def show_result(page: Page, out: Path | None = None, console: Console | None = N
     _print(console, Text(f"{MARKS[tone]} {head}", style=f"bold {COLOURS[tone]}"))
     if page.certificate is not None:
         _bullet(console, sentence(promised(page)), " ")
-    for line in () if hidden else (accepted(page), tried(page)):
+    for line in () if page.certificate is not None else (accepted(page), tried(page)):
         if line:
             _bullet(console, sentence(line), "!", style="yellow")
     _bullet(console, f"{page.title} · {page.generator} · policy: {page.policy}", " ", style="dim")
@@ -144,7 +144,13 @@ def show_error(error: TwinsetError, console: Console | None = None) -> None:
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=False)
+    class Piped(Console):
+        """A reader who has seen enough ends the command as any other (rich would end it with 1, which means refused here)."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Piped(stderr=stderr, highlight=False, soft_wrap=False)
 
 
 def _plain(console: Console) -> bool:
@@ -195,7 +201,7 @@ def _lines(page: Page, console: Console) -> list[Table | str]:
         cells = (f"  {words.full_label(f)}", bar(f, limit), words.estimate(f), words.MARKS[TONES[stands]] + told)
         styles = ("", "", "", COLOURS[TONES[stands]])
         table.add_row(*(Text(_known(console, c), style=s) for c, s in zip(cells, styles, strict=True)))
-    legend = "  ● this release  ━ its 95 % interval  ░ as good as real  ╵ chance, useless\n  ┆ the policy's limit  ✓ good  ▽ short of real  ? too few patients to tell\n  ✕ useless, or leak shown  – no judgement"
+    legend = "  ● this release  ━ its 95 % interval  ░ as good as real  ╵ chance, useless\n  ┆ the policy's limit  ✓ good  ▽ short of real  ? too few patients to tell\n  ✕ useless, leak shown, or beyond the limit  – no judgement"
     missing = sum(not f.measured for f in page.result.findings)
     out: list[Table | str] = [table, "", f"[dim]{_known(console, legend)}[/dim]"] if shown else []
     if missing:

@@ -35,7 +35,7 @@ class Scale:
     """A measured figure with everything that gives it meaning; ``None`` where there is no such mark.
 
     ``band`` is as good as real (low, high), drawn; ``real`` its marks alone, better end first; ``useless`` independent columns, or an attacker who
-    is always right; ``blind``: there is a useless end, and real patients do no better.
+    is always right; ``blind``: there is a useless end, and real patients do no better: it is ``beyond`` then.
     """
 
     value: float
@@ -48,6 +48,7 @@ class Scale:
     limit: float | None = None
     real: tuple[float, float] | None = None
     blind: bool = False
+    beyond: float | None = None
 
     @property
     def domain(self) -> tuple[float, float]:
@@ -102,7 +103,8 @@ def scale(finding: Finding, limit: float | None = None) -> Scale:
     real = None if chance is not None else _real(finding, beside)
     band = _drawn(finding, real)
     useless, blind = (1.0 if attack else None, False) if apart else _useless(finding, beside, real)
-    return Scale(finding.value, low, high, finding.better, band, useless, chance, limit, real, blind)
+    beyond = beside.get("independent") if blind and finding.name != "fidelity.columns" else None
+    return Scale(finding.value, low, high, finding.better, band, useless, chance, limit, real, blind, beyond)
 
 
 def _real(finding: Finding, beside: dict[str, float]) -> tuple[float, float] | None:
@@ -174,10 +176,10 @@ def _against(finding: Finding, s: Scale, ends: tuple[float, float], refused: boo
     shown = ends[0] > limit if p is None else value > limit and p < RARE and refused is not False
     if shown or refused:
         return "leak shown" if is_private(finding) else "useless"
-    if finding.beside.get("release_rows") == 0:
+    if finding.beside.get("release_rows") == 0 and value <= limit:
         return "good"
     if p is not None and s.chance is not None and limit < s.sign * s.chance:  # the limit is chance itself, and the exact test alone tells
-        return "good" if p >= RARE else "short of real"
+        return "good" if p >= RARE else "too few patients to tell"
     return "good" if ends[1] <= limit and s.tells else "too few patients to tell"
 
 
@@ -194,6 +196,8 @@ def _beside_real(s: Scale, best: float, worst: float, *, sure: float) -> Standin
     if s.real is None:
         return "measured"
     edge = s.sign * s.real[1]
+    if s.blind and s.beyond is not None and min(best, sure) > max(edge, s.sign * s.beyond):
+        return "useless"  # real patients do no better than independent columns here, and this is worse than both
     if best > edge + 1e-12:
         return "short of real"
     if s.useless is None and (not s.blind or s.spread == 0):

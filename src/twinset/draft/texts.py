@@ -46,7 +46,7 @@ seed = 0
 
 # What the release must show before it may leave.
 [policy]
-name = "external researchers, v1"
+name = "external researchers, v2"
 """
 PRIVACY = """# Differential privacy: with this section and a generator that only measures (aim, mst), nobody can tell from the release whether
 # one patient was in the table, up to epsilon (1 is strong, 5 usual, above 10 weak); what is spent is kept in a ledger beside the table.

@@ -219,7 +219,7 @@ def recipient_readme(made: Made, names: Sequence[str]) -> str:
     claim = (
         NO_CLAIM.format(**_judged(page))
         if proof is None
-        else CLAIM.format(unit="patient" if proof["unit"] == "row" else f"patient (`{proof['unit']}`)", **_told(proof))
+        else CLAIM.format(unit="row (each is taken for a patient)" if proof["unit"] == "row" else f"patient (`{proof['unit']}`)", **_told(proof))
     )
     return README.format(
         title=page.title,

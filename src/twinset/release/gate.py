@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from twinset.core.finding import Finding
-from twinset.core.scale import standing
+from twinset.core.scale import needed, standing
 from twinset.errors import BadInput
 from twinset.release.policy import Check, Policy
 from twinset.report.material import Verdict as Ending
@@ -27,6 +27,7 @@ class Judged:
     outcome: Outcome
     reason: str
     n: int = 0
+    times: float | None = None  # of what is open: so many times as many patients would settle it; None = nobody can say
 
     def told(self) -> str:
         """The outcome as a recipient may read it: no figure of patients' rows but how many people it rests on."""
@@ -146,10 +147,12 @@ def _judge_one(check: Check, findings: Sequence[Finding], policy: Policy, levels
     exact = [f for f in measured if "p" in f.beside and check.rule == "veto"]
     worst = min(exact, key=lambda f: (f.beside["p"], -sign * f.value)) if exact else max(measured, key=lambda f: sign * f.value)
     outcome, words = _exact(check, sign, exact, levels) if exact else _compare(check, sign, worst, policy.power)
-    figure = f"{_figure(worst.value)} ({_figure(worst.low)} to {_figure(worst.high)}), the policy allows {_figure(check.limit)}"
-    if exact:
-        figure += f"; p = {worst.beside['p']:.2g}"
-    return Judged(check, outcome, f"{label}: {worst.says if check.p and outcome == 'fail' else words}, {figure}".replace("., ", ", "), worst.n)
+    if outcome == "fail" and exact and worst.says:
+        return Judged(check, outcome, f"{label}: shown. {worst.says} (p = {worst.beside['p']:.2g})", worst.n)
+    figure = f"{words}, {_figure(worst.value)} ({_figure(worst.low)} to {_figure(worst.high)})"
+    figure += f", p = {worst.beside['p']:.2g}" if check.p else f", the policy allows {_figure(check.limit)}"
+    wanted = needed(worst, check.limit) if outcome in ("inconclusive", "not measured") else None
+    return Judged(check, outcome, f"{label}: {figure}", worst.n, wanted / worst.n if wanted and worst.n else None)
 
 
 def _missing(check: Check, label: str, named: Sequence[Finding]) -> Judged:
@@ -197,16 +200,26 @@ def _settles(judged: Sequence[Judged], *, foreign: bool) -> tuple[str, ...]:
     if any(j.check.rule == "control" and j.outcome == "fail" for j in judged):
         return ("a hold-out drawn by lot from the same table, by patient, before anything was fitted: `twinset split` makes one",)
     out = []
-    if failed & {"privacy.copies", "privacy.verbatim"}:
-        out.append("a generator that does not replay patients" + ("" if foreign else ": `trees` or `avatars` with their default settings"))
-    if any(name.startswith(("membership.", "privacy.")) for name in failed - {"privacy.copies", "privacy.verbatim"}):
-        ours = "a more cautious setting: for trees a larger gain test (`--set generator.gain=6`), for avatars more neighbours (`--set generator.k=100`)"
-        out.append("a generator that leans less on single patients" if foreign else ours)
+    if any(name.startswith(("membership.", "privacy.")) for name in failed):
+        out.append("columns in which fewer patients stand alone: dates as months, numbers with fewer digits, rare levels joined, or fewer columns")
+        if foreign:
+            out.append("a generator that leans less on single patients")
+        else:
+            out.append("a generator or a setting that leans less on single patients than this one (docs: generators)")
+            out.append("a private run, in which no patient can weigh more than the budget allows: `twinset init --private`")
     if any(name.startswith("fidelity.") for name in failed):
         out.append("a generator that keeps these columns, or a release without them")
-    if any(j.outcome in ("inconclusive", "not measured") for j in judged):
-        out.append("more hold-out patients: the width of these intervals shrinks with the square root of their number")
-    return tuple(out)
+    return (*out, *_more([j for j in judged if j.outcome in ("inconclusive", "not measured")]))
+
+
+def _more(open_: Sequence[Judged]) -> tuple[str, ...]:
+    """How many patients would settle what stayed open: widths shrink with the root of their number."""
+    if not open_:
+        return ()
+    times = [j.times for j in open_ if j.times is not None]
+    if len(times) < len(open_):
+        return ("many more patients (`holdout.fraction` moves some to the hold-out): with this table it cannot be settled",)
+    return (f"about {max(1.1, *times):.1f} times as many patients, or more of them held out (`holdout.fraction`)",)
 
 
 def _name(judged: Judged) -> str:
@@ -214,4 +227,4 @@ def _name(judged: Judged) -> str:
 
 
 def _figure(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 0.1 else f"{value:.2f}"
+    return f"{value:.3f}" if abs(value) < 0.1 and value else f"{value:.2f}"

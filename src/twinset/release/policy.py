@@ -37,6 +37,7 @@ class Check(BaseModel):
 DEFAULT_CHECKS = (
     Check(finding="control.overlap", limit=0.001, rule="control", label="hold-out patients who are train patients"),
     Check(finding="control.population", limit=0.001, rule="control", label="hold-out and train are of one population"),
+    Check(finding="control.seen", limit=0.001, rule="control", label="hold-out patients whom the release knows"),
     Check(finding="control.impossible", limit=0.001, rule="control", label="attacks below chance"),
     Check(finding="privacy.copies", limit=0.001, rule="veto", label="copies of patients beyond what chance gives"),
     Check(finding="privacy.verbatim", limit=0, rule="veto", needed=False, label="word-for-word copies of patients whom nobody resembles"),
@@ -51,6 +52,10 @@ DEFAULT_CHECKS = (
     Check(finding="fidelity.emptied", limit=0, rule="useful", label="columns that came out blank or with one value only"),
     Check(finding="fidelity.columns", limit=0, rule="useful", label="single columns worse than guessing"),
     Check(finding="fidelity.pairs", limit=0, rule="useful", label="pairs of columns worse than independent ones"),
+    Check(finding="fidelity.hellinger", limit=0, rule="useful", label="all columns together worse than independent ones"),
+    Check(finding="fidelity.tstr.logistic", limit=0, rule="useful", label="outcomes that cannot be learnt from the synthetic rows (logistic regression)"),
+    Check(finding="fidelity.tstr.boosting", limit=0, rule="useful", label="outcomes that cannot be learnt from the synthetic rows (boosting)"),
+    Check(finding="fidelity.propensity", limit=0, rule="useful", label="told apart from patients as easily as independent columns are"),
 )
 
 

@@ -33,7 +33,7 @@ PERCENT = {"privacy.copies", "privacy.hidden_rate", "rules.broken"}
 VERDICTS = {  # a few words for the headline, and what it means
     "pass": ("passes the policy", "No check of the policy fails. Where a group is too small to tell, nothing is shown either way, and the lines below say so."),
     "fail": ("does not pass the policy", "At least one check lies beyond the policy’s limit. A refusal is a result: the reasons say what to change."),
-    "inconclusive": ("undecided", "No breach of the policy is shown, and none is ruled out."),
+    "inconclusive": ("undecided", "No leak is shown, and not every leak that the policy forbids can be ruled out with so few patients."),
     "control unusable": (
         "the hold-out cannot serve as a control",
         "Every attack compares patients the generator saw with patients it never saw. Here the two cannot be compared, so no figure that leans on the hold-out counts.",
