@@ -48,8 +48,28 @@ def test_the_train_table_as_hold_out() -> None:
 def test_swapped_files() -> None:
     """The release copies the hold-out, which is what train was."""
     found = controls(Trial(people(300, 2), people(N, 1), people(N, 1)))
-    assert refused(found) == {"control.impossible"}
+    assert refused(found) == {"control.impossible", "control.seen"}
     assert "swapped or overlap" in found["control.impossible"].says
+
+
+def nudged(cohort: Cohort, seed: int = 0) -> Cohort:
+    """Every fraction moved by about 1 % of its spread: near copies of everybody."""
+    rng = np.random.default_rng(seed)
+    moved = []
+    for c in cohort.schema:
+        if c.kind == "number" and cohort[c.name].dtype.is_float():
+            spread = float(cohort[c.name].std() or 0.0)  # type: ignore[arg-type]
+            moved.append((pl.col(c.name) + pl.Series(rng.normal(0, 0.01 * spread, len(cohort)))).alias(c.name))
+    return Cohort(cohort.frame.with_columns(moved), cohort.schema)
+
+
+def test_a_hold_out_that_was_used() -> None:
+    """Near copies of everybody, split afterwards: both sides are exposed alike, so every attack reads a coin."""
+    train, held = people(N, 1), people(300, 2)
+    found = controls(Trial(train, nudged(joined(train, held)), held))
+    assert refused(found) == {"control.seen"}
+    assert not refused(controls(Trial(train, nudged(train), held), only=("control",))), "the leak of train alone is no fault of the hold-out"
+    assert not refused(controls(Trial(train, people(N, 3), held)))
 
 
 def test_half_of_the_hold_out_are_train_patients() -> None:

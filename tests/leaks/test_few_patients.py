@@ -60,11 +60,17 @@ def test_fresh_people_expose_nobody(n_held: int) -> None:
 
 def test_many_looks_are_paid_for() -> None:
     """Membership by lot. The broken twin takes the best of all k as if it were the only one."""
-    rng, tops = np.random.default_rng(0), (5, 10, 20, 40, 80, 160, 320)
-    lots = [rng.permutation(900) < 600 for _ in range(400)]
-    assert np.mean([_finding(lot, tops, 600).beside["p"] <= 0.05 for lot in lots]) <= 0.05
-    broken = [min(drawn(int(lot[:k].sum()), k, 600, 900).above for k in tops) <= 0.05 for lot in lots]
-    assert np.mean(broken) > 0.07
+    rng, tops = np.random.default_rng(0), np.arange(5, 321)
+    lots = [rng.permutation(900) < 600 for _ in range(100)]
+    assert np.mean([_finding(lot, tops, 600, rng).beside["p"] <= 0.05 for lot in lots]) <= 0.1
+    assert np.mean([min(drawn(int(lot[:k].sum()), int(k), 600, 900).above for k in tops[::5]) <= 0.05 for lot in lots]) > 0.15
+
+
+def test_so_few_are_shown_at_a_hold_out_of_a_third() -> None:
+    """25 of the 25 most exposed are train patients, the rest by lot: seven numbers looked at, and paid for one by one, did not show it."""
+    rng = np.random.default_rng(1)
+    order = np.r_[np.ones(25, dtype=bool), rng.permutation(975) < 675]
+    assert _finding(order, np.arange(5, 321), 700, rng).beside["p"] < 0.005
 
 
 def test_a_hold_out_too_small_to_tell_is_said_to_be() -> None:

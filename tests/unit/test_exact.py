@@ -69,3 +69,14 @@ def test_the_lot_is_drawn_no_longer_than_needed() -> None:
     assert by_lot(0.5, draw, most=9_999) > 0.4
     assert sum(asked) == 99
     assert by_lot(2.0, draw, most=999) == 1 / 1000
+
+
+def test_many_ties_are_no_normal_law() -> None:
+    """One of 50 others above 950 equal members: by lot once in 20. The normal law says 7 in a million, and called an honest hold-out swapped."""
+    members, others = np.zeros(950), np.r_[np.zeros(49), 1.0]
+    assert ranks(members, others).below == pytest.approx(0.05, abs=0.01)
+    three = ranks(np.zeros(1030), np.r_[np.zeros(57), 1.0, 1.0, 1.0]).below
+    assert three == pytest.approx(drawn(3, 3, 60, 1090).above, abs=3e-4)
+    rng = np.random.default_rng(5)
+    few = np.r_[np.zeros(900), rng.random(100)]
+    assert 0.01 < ranks(few, np.r_[np.zeros(270), rng.random(30)]).above < 0.99

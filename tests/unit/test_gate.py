@@ -244,3 +244,21 @@ def test_an_epsilon_that_the_policy_forbids_is_refused_before_anything_is_spent(
     with pytest.raises(PolicyRefused, match="epsilon = 3 is asked for") as caught:
         forbid(policy, Privacy(epsilon=3.0, unit="row"))
     assert caught.value.exit_code == 1
+
+
+def test_the_order_of_endings_and_which_copy_decides() -> None:
+    """A leak comes before use, a control before both; a control, or a use, that fails in one copy alone decides too."""
+    lost = Finding("fidelity.pairs", 0.35, 0.34, 0.36, 100, "lower", {"floor": 0.04, "independent": 0.3})
+    fine = Finding("fidelity.pairs", 0.04, 0.03, 0.05, 100, "lower", {"floor": 0.04, "independent": 0.3})
+    fair, unfair = (Finding("c", 0.1, 0.0, 0.2, 100, "lower", {"p": p}, says="unfair") for p in (0.5, 1e-5))
+    checks = (MUST, USEFUL, CONTROL)
+    assert verdict_of(finding(0.9, 0.02), lost, fair, checks=checks).verdict == "fail"
+    assert verdict_of(finding(0.5, 0.02), fine, lost, fair, checks=checks).verdict == "of no use"
+    assert verdict_of(finding(0.9, 0.02), lost, fair, unfair, checks=checks).verdict == "control unusable"
+
+
+def test_how_many_patients_would_settle_it() -> None:
+    made = verdict_of(Finding("m", 0.55, 0.45, 0.65, 100, "lower", {"chance": 0.5}, where="all"))
+    assert made.verdict == "inconclusive"
+    assert "about 4.0 times as many patients" in made.settles[-1]
+    assert "cannot be settled" in verdict_of(not_measured("m", "there is no hold-out", where="all")).settles[-1]
