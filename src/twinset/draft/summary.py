@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from twinset.core.schema import left_out
+from twinset.core.schema import Schema, left_out
 from twinset.draft.columns import SEEN
 from twinset.draft.write import Drafted
 from twinset.io.absent import TOKENS
@@ -35,7 +35,7 @@ def summary(made: Drafted, *, out: Path, private: bool) -> str:
     said = [f"{role}: {_names(names)}" for role, names in with_role if names]
     lines += _part("roles", said or ["none was recognised"])
     analyses = [f"{e.get('kind', '')}: {e.get('name', '')}" + (f" by {e['arm']}" if e.get("arm") else "") for e in study.get("endpoints", [])]
-    lines += _part("analyses", analyses or ["none that the draft could switch on"])
+    lines += _part("analyses", analyses or [_none(schema)])
     n_rules = len(study.get("rules", [])) or len(re.findall(r"(?m)^# rule = ", made.text)) * bool(private)
     lines += _part("rules", f"{n_rules} proposed{', as comments' if private and n_rules else ''}: keep what is medicine" if n_rules else "none proposed")
     lines += _part("reading", made.reading.notes[:MOST_LEFT]) if made.reading.notes else []
@@ -83,6 +83,14 @@ def _marked(text: str) -> Iterator[tuple[str, str]]:
 def _safe(match: re.Match[str]) -> str:
     """A quoted text where it is a sign for missing or a setting, else a mark in its place: it may be somebody's cell."""
     return match.group() if match[1].lower() in TOKENS or match[1] in SETTINGS else "..."
+
+
+def _none(schema: Schema) -> str:
+    """Why no analysis is proposed: of an outcome by arm that is no survival time there is none yet."""
+    outcome, arm = schema.with_role("outcome"), schema.with_role("arm")
+    if not (outcome and arm):
+        return "none that the draft could switch on"
+    return f"none: one of {outcome[0].name} by {arm[0].name} is not built yet, so whether its effect carries over is not tested"
 
 
 def _part(title: str, said: str | Sequence[str]) -> list[str]:

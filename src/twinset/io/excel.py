@@ -59,12 +59,14 @@ def sheet_names(path: Path) -> tuple[str, ...]:
 
 
 def _first(path: Path, sheets: tuple[str, ...]) -> str:
-    """The first sheet that has a cell; the first of all where none has."""
+    """The first sheet that may be a table (names, two rows and two columns at least); else the first that has a row, else the first of all."""
     if not sheets:
         raise TableUnreadable("the workbook has no sheet", where=path.name, hint="save the table on a sheet")
     if len(sheets) == 1:
         return sheets[0]
-    return next((s for s in sheets if _sheet(path, s, {**TEXTS, "n_rows": 2}).to_polars().height > 1), sheets[0])
+    tops = {s: _sheet(path, s, {**TEXTS, "n_rows": 3}).to_polars() for s in sheets}
+    tables = [s for s, top in tops.items() if top.height > 2 and top.width > 1]
+    return next(iter([*tables, *(s for s, top in tops.items() if top.height > 1)]), sheets[0])
 
 
 def excel_texts(path: Path, sheet: str | None, *, header: int = 1) -> pl.DataFrame:

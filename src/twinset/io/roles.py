@@ -22,23 +22,24 @@ THERAPY = vocabulary("hormon hormone hormones hormonal chemo chemotherapy radiot
 EXACT_OUTCOMES = vocabulary("class target label result response outcome y endpoint ergebnis resultat zielgrosse resultado reponse respuesta")
 OUTCOMES = vocabulary(
     "outcome readmitted improved survives survived survival mortality death died dead recurrence relapse biopsy hospdead ergebnis resultado verstorben gestorben rezidiv deces "
-    "rechute recidive fallecido muerte recaida mortalidad mortalite mortalitat remission response cured healed"
+    "responder responded success ansprechen rechute recidive fallecido muerte recaida mortalidad mortalite mortalitat remission response cured healed"
 )
 PLACE = re.compile(
     r"(study|treating|trial)?(hosp(ital)?|clinic|klinik|krankenhaus|zentrum|studienzentrum|station|praxis|abteilung|arzt|hopital|centro|clinica|medico|cent(er|re)|ctr|facility|ward|provider|practice|physician|doctor|surgeon|cntry|site|inst(itution)?|dataset|department|dept)"
     r"(num|no|id|code|nbr|name|number|s)?"
 )
 SAFE_AGE = vocabulary(
-    "age ages xage agegr alter lebensalter edad of the time pre op preop operation surgery randomisation randomization inclusion transplant transplantation first visit dx at diagnosis years yrs year group grp gr cat band decade months mo baseline bl entry enrolment enrollment admission patient aged range class"
+    "age ages xage agegr alter lebensalter edad of the time pre op preop operation surgery randomisation randomization inclusion transplant transplantation first visit dx at diagnosis years yrs year group grp gr cat band decade months mo baseline bl entry enrolment enrollment admission patient aged range class "
+    "jahre jahren bei diagnose diagnosestellung aufnahme einschluss randomisierung beginn therapiebeginn op operation ans annees anos al a la inclusion diagnostic diagnostico ingreso"
 )
 AGE = vocabulary("age ages xage agegr alter lebensalter edad")
 YEAR = re.compile(r"(year|yr|jahr|annee|ano)s?|\w{1,4}(yr|year)|(yr|year)\w{1,4}")
 BORN = (1880, 2100)
 QUASI = vocabulary(
-    "geschlecht sexe sexo genre genero ethnie raza plz postleitzahl wohnort ort ville ciudad land pays pais bundesland region nationalitat nationalite nacionalidad familienstand "
+    "geschlecht geschl sexe sexo genre genero ethnie raza plz postleitzahl wohnort ort ville ciudad land pays pais bundesland region nationalitat nationalite nacionalidad familienstand "
     "beruf groesse grosse gewicht taille poids talla peso estatura altura geburtsdatum geburtsjahr gebdat naissance nacimiento profesion codigo schulbildung bildung "
     "sex gender male female race race1 race3 raceth ethnic ethnicity hispanic hisp black white asian zip zip3 postcode city town county state region country nationality native "
-    "marital marstat married education educ edu edulevel educdec occupation job profession employment language religion height weight wtkg born birth yob born placesize socprof"
+    "marital marstat married education educ edu edulevel educdec occupation job profession employment language religion height weight wtkg bmi born birth yob born placesize socprof"
 )
 SENSITIVE = vocabulary(
     "hiv aids std stds sti syphilis gonorrhea chlamydia herpes hpv homo homosexual ivdrug drug drugs marijuana marij cannabis cocaine opioid alcohol alcabuse alc alcsol smoker smokes smoke "
@@ -47,6 +48,7 @@ SENSITIVE = vocabulary(
 )
 CODES = vocabulary("id code nbr icd icd9 icd10 zip zipcode postcode")
 NO_OUTCOME = vocabulary("start stop date day week month visit time id no number")
+WHEN = vocabulary("date day days week weeks month months time year woche monat tag semaine mois jour semana mes dia")
 SIGNS = (((), True), (("death",), True))
 MOST_ARMS, MOST_OUTCOMES, FEW_OUTCOMES, MOST_CODES = 8, 25, 5, 1000
 
@@ -132,8 +134,9 @@ def exact_outcome(column: Column) -> bool:
 
 
 def some_outcome(column: Column) -> bool:
-    """A category whose name has a word for an outcome in it."""
-    return _few_levels(column) and bool(OUTCOMES & set(_said(column).split()))
+    """A category whose name has a word for an outcome in it, and none for when it came."""
+    said = set(_said(column).split())
+    return _few_levels(column) and bool(OUTCOMES & said) and not said & WHEN
 
 
 def _few_levels(column: Column) -> bool:
