@@ -60,7 +60,7 @@ def cells() -> list[list[str | float | dt.date | None]]:
 )
 def test_lines_of_names(tmp_path: Path, lines: Sequence[Sequence[str]], names: list[str]) -> None:
     """Red before: the second line of names was the first patient, and every number a text."""
-    made = read(csv(tmp_path / "t.csv", lines))
+    made = read(csv(tmp_path / "t.csv", lines), Options(header=None))
     assert made.options.header == len(lines)
     assert made.frame.columns == names
     assert (made.frame.height, made.frame.dtypes[0]) == (40, pl.Int64)
@@ -105,7 +105,7 @@ def test_a_private_run_reads_one_line_of_names(tmp_path: Path) -> None:
 
 def test_sheets(tmp_path: Path) -> None:
     path = workbook(tmp_path / "t.xlsx", {"Leer": [], "Titel": [["only a title"]], "Daten": [["age", "sex", "Hb", "day"], *cells()], "alt": [["x"], [1.0]]})
-    made = read(path)
+    made = read(path, Options(header=None))
     assert made.options.sheet == "Daten"
     assert made.frame.height == 40
     assert 'sheet "Daten" of 4 was read ("Leer", "Titel", "Daten", "alt")' in made.notes[0]
