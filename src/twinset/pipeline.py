@@ -89,7 +89,9 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
     output = _look(model, copies, output_rules)
     attempt = begin_attempt(study, command)
     verdict = decide(proof, output, study.policy) if proof and proof["decided_by"] == OUTPUT else None
-    trial = Trial(by_patient(train), copies[0].cohort, by_patient(holdout), endpoints=endpoints, rules=rules, notes=_notes(study, generator, train.schema))
+    trial = Trial(
+        by_patient(train), copies[0].cohort, by_patient(holdout), endpoints=endpoints, rules=rules, notes=notes(study.generator.name, generator, train.schema)
+    )
     results = _audited(study, trial, copies, say, advice=verdict is not None)
     say("judging")
     tested = judge([f for r in results for f in r.findings], [f for found in output_rules for f in found], study.policy)
@@ -253,12 +255,12 @@ def by_patient(cohort: Cohort) -> Cohort:
     return cohort.select((*((unit,) if unit else ()), *cohort.schema.synthesised.names))
 
 
-def _notes(study: Study, generator: object, schema: Schema) -> dict[str, str]:
-    """Who made the copies, and what it held fixed."""
-    return {"generator": study.generator.name, **imposed(generator, schema)}
+def notes(name: str, generator: object, schema: Schema) -> dict[str, str]:
+    """Who made the copies (``name``, as registered), and what it held fixed."""
+    return {"generator": name, **_imposed(generator, schema)}
 
 
-def imposed(generator: object, schema: Schema) -> dict[str, str]:
+def _imposed(generator: object, schema: Schema) -> dict[str, str]:
     """What the generator holds fixed by construction (strata), for the report to call a constraint."""
     strata = getattr(generator, "strata", ())
     if strata == "auto" or strata is None:

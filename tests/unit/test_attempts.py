@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from twinset.release.attempts import begin, beside
+from twinset.release.attempts import begin, beside, looked
 from twinset.release.foresee import foresee
 from twinset.release.policy import Policy
 from twinset.report.material import Attempts
@@ -30,6 +30,14 @@ def test_the_fourth_attempt_knows_of_the_three_before(tmp_path: Path) -> None:
     tried(table, seed=2)  # killed
     assert tried(table, seed=3, released=True) == Attempts(4, 2, 0, 1, (0, 1, 2, 3))
     assert tried(table, seed=3) == Attempts(5, 2, 1, 1, (0, 1, 2, 3))
+
+
+def test_a_look_that_ends_in_no_verdict_is_no_attempt(tmp_path: Path) -> None:
+    table = tmp_path / "patients.csv"
+    table.write_text("a\n")
+    looked(table, command="sweep", generator="aim", seed=7, study="{}")
+    assert tried(table) == Attempts(1, 0, 0, 0, (0,))
+    assert len(beside(table).read_text().splitlines()) == 2
 
 
 def test_lines_say_what_was_tried_and_nothing_of_the_table(tmp_path: Path) -> None:

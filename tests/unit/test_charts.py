@@ -159,6 +159,22 @@ def test_what_the_gate_refused_stands_against_the_release() -> None:
     assert [standing(exact, 0.6, refused=r) for r in (None, False, True)] == ["leak shown", FEW, "leak shown"]
 
 
+def test_one_of_many_is_useless_only_among_all_of_them() -> None:
+    """Catches the worst of 1,225 pairs judged as if it were the only one, and a trifle that a large table settles."""
+    worst = {"floor": 0.10, "independent": 0.15}
+    assert standing(finding(0.22, 0.16, 0.28, **worst)) == "useless"
+    assert standing(finding(0.22, 0.16, 0.28, **worst, of=1225.0)) == "short of real"
+    assert standing(finding(0.30, 0.27, 0.33, **worst, of=1225.0)) == "useless"
+    assert standing(finding(0.012, 0.0119, 0.0121, floor=0.002, independent=0.003, of=21.0)) == "short of real"
+
+
+def test_worse_than_independent_where_real_patients_are_no_better() -> None:
+    """Every column shuffled: the band of fresh patients reaches beyond independent columns, and the figure lies beyond both."""
+    beside = {"floor": 0.10, "floor_low": 0.085, "floor_high": 0.115, "independent": 0.093}
+    assert standing(finding(0.121, 0.116, 0.126, **beside)) == "useless"
+    assert standing(finding(0.118, 0.112, 0.124, **beside)) != "useless"
+
+
 def test_how_many_would_do() -> None:
     """Catches a width that shrinks with n instead of its root. 0.55 (0.45 to 0.65) at a limit of 0.60: half of the width, four times the people."""
     assert needed(finding(0.55, 0.45, 0.65, name="membership.distance", chance=0.5), 0.6) == pytest.approx(400, abs=1)

@@ -20,7 +20,7 @@ from twinset.dp.ledger import Allowance, Ledger
 from twinset.dp.vault import Vault
 from twinset.errors import BadInput, BudgetExhausted
 from twinset.io.place import new_file
-from twinset.pipeline import by_patient, declared_rules, draw, imposed
+from twinset.pipeline import by_patient, declared_rules, draw, notes
 from twinset.private import allowance, demand, guarded, halves
 from twinset.release.terms import Privacy
 from twinset.study import GeneratorChoice, Study
@@ -117,8 +117,8 @@ def _measured(task: Task) -> dict[str, Any]:
 
 
 def _audit(stuff: Material, generator: Generator, made: Cohort, task: Task) -> list[Finding]:
-    notes = imposed(generator, stuff.train.schema)
-    trial = Trial(by_patient(stuff.train), made, by_patient(stuff.holdout), endpoints=stuff.endpoints, rules=stuff.rules, notes=notes)
+    told = notes(task.job.generator, generator, stuff.train.schema)
+    trial = Trial(by_patient(stuff.train), made, by_patient(stuff.holdout), endpoints=stuff.endpoints, rules=stuff.rules, notes=told)
     own = list(task.measure(trial)) if task.measure is not None else []
     return [*run(trial, seed=stuff.study.audit.seed, patients=stuff.study.audit.patients).findings, *own]
 
