@@ -134,7 +134,7 @@ def test_a_recipient_reads_how_many_people_a_small_check_rests_on() -> None:
 
 def test_passing_is_not_said_of_what_is_too_small_to_be_cleared() -> None:
     made = verdict_of(finding(0.5, 0.02), exact(0.4), checks=(MUST, VETO))
-    assert made.reasons == ("1 of the policy's checks holds, and no leak is shown by 1 more, which can show a leak and not rule it out; no rule is broken",)
+    assert made.reasons == ("no leak is shown: 1 attack within the policy's limit and 1 test that can show a leak but not rule one out; no rule is broken",)
 
 
 def test_a_veto_refuses_only_what_is_shown() -> None:

@@ -12,6 +12,7 @@ from twinset.core.scale import needed, standing
 from twinset.errors import BadInput
 from twinset.release.policy import Check, Policy
 from twinset.report.material import Verdict as Ending
+from twinset.report.words import count
 
 Outcome = Literal["pass", "not shown", "fail", "inconclusive", "not measured", "does not arise"]
 Decider = Literal["real rows", "the certificate and the output"]
@@ -105,9 +106,14 @@ def _ending(judged: Sequence[Judged], broken: Sequence[str]) -> tuple[Ending, tu
 
 
 def _passed(judged: Sequence[Judged]) -> str:
-    held, small = (sum(j.outcome == o for j in judged) for o in ("pass", "not shown"))
-    more = f", and no leak is shown by {small} more, which can show a leak and not rule it out" if small else ""
-    return f"{held} of the policy's checks {'holds' if held == 1 else 'hold'}{more}; no rule is broken"
+    """What was found, question by question."""
+    held = {rule: sum(j.check.rule == rule and j.outcome in ("pass", "not shown") for j in judged) for rule in ("control", "must", "veto", "useful")}
+    parts = ["the hold-out is a fair control"] if held["control"] else []
+    leaks = [f"{count(held['must'], 'attack')} within the policy's limit"] if held["must"] else []
+    leaks += [f"{count(held['veto'], 'test')} that can show a leak but not rule one out"] if held["veto"] else []
+    parts += [f"no leak is shown: {' and '.join(leaks)}" if leaks else "no leak was looked for"]
+    parts += ["the rows are of use"] if held["useful"] else []
+    return "; ".join([*parts, "no rule is broken"])
 
 
 def _significant(findings: Sequence[Finding], policy: Policy) -> Mapping[str, float]:
