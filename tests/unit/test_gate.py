@@ -61,6 +61,10 @@ def test_an_estimate_beyond_the_limit_that_may_be_chance_is_not_settled() -> Non
     assert verdict_of(wide).verdict == "inconclusive"
     sure = Finding("m", 0.62, 0.51, 0.73, 60, "lower", {"chance": 0.5}, where="all")
     assert verdict_of(sure).verdict == "fail"
+    lucky, told = (Finding("m", 0.62, 0.54, 0.70, 60, "lower", {"chance": 0.5, "p": p}, where="all") for p in (0.01, 0.004))
+    assert verdict_of(lucky).verdict == "inconclusive", "3 of 85 fresh releases at 60 held out ended so"
+    assert verdict_of(told).verdict == "fail"
+    assert not verdict_of(lucky).released
 
 
 def exact(p: float, value: float = 0.9, where: str = "few") -> Finding:

@@ -152,7 +152,7 @@ def _judge_one(check: Check, findings: Sequence[Finding], policy: Policy, levels
     sign = 1.0 if measured[0].better == "lower" else -1.0
     exact = [f for f in measured if "p" in f.beside and check.rule == "veto"]
     worst = min(exact, key=lambda f: (f.beside["p"], -sign * f.value)) if exact else max(measured, key=lambda f: sign * f.value)
-    outcome, words = _exact(check, sign, exact, levels) if exact else _compare(check, sign, worst, policy.power)
+    outcome, words = _exact(check, sign, exact, levels) if exact else _compare(check, sign, worst, policy)
     if outcome == "fail" and exact and worst.says:
         return Judged(check, outcome, f"{label}: shown. {worst.says} (p = {worst.beside['p']:.2g})", worst.n)
     figure = f"{words}, {_figure(worst.value)} ({_figure(worst.low)} to {_figure(worst.high)})"
@@ -185,7 +185,7 @@ def _exact(check: Check, sign: float, exact: Sequence[Finding], levels: Mapping[
     return ("fail", "shown") if shown else ("not shown", "not shown")
 
 
-def _compare(check: Check, sign: float, worst: Finding, power: float) -> tuple[Outcome, str]:
+def _compare(check: Check, sign: float, worst: Finding, policy: Policy) -> tuple[Outcome, str]:
     """How a measured check ends by its interval. ``sign`` turns every figure so that lower is better."""
     good, bad = sorted((sign * worst.low, sign * worst.high))
     limit = sign * check.limit
@@ -193,12 +193,18 @@ def _compare(check: Check, sign: float, worst: Finding, power: float) -> tuple[O
         return "fail", "shown"
     if check.rule == "veto":
         return "not shown", "not shown"
-    if (worst.high - worst.low) / 2 > power:
+    if (worst.high - worst.low) / 2 > policy.power:
         return "not measured", "too few patients to tell"
-    chance = sign * worst.beside.get("chance", -math.inf * sign)
-    if sign * worst.value > limit and good > chance:  # an estimate beyond the limit that may still be chance is not settled
+    if sign * worst.value > limit and _no_chance(worst, good, sign, policy):
         return "fail", "beyond the limit"
     return ("inconclusive", "cannot be ruled out") if bad > limit else ("pass", "within the policy")
+
+
+def _no_chance(worst: Finding, good: float, sign: float, policy: Policy) -> bool:
+    """Whether an estimate beyond its limit is more than luck: by its exact p at the policy's level over all musts, else by its interval. Else it is not settled."""
+    if "p" in worst.beside:
+        return worst.beside["p"] <= policy.level / max(1, sum(c.rule == "must" for c in policy.checks))
+    return good > sign * worst.beside.get("chance", -math.inf * sign)
 
 
 def _settles(judged: Sequence[Judged], *, foreign: bool) -> tuple[str, ...]:
