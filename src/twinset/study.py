@@ -133,6 +133,12 @@ class AuditPlan(Part):
 
     seed: int = 0
     patients: int = Field(20_000, ge=0, description="attacks and distances look at a random sample of so many patients of each side; 0 = all of them")
+    refits: int = Field(
+        50,
+        ge=0,
+        le=1000,
+        description="how often the generator is fitted again on resampled patients, for the intervals of declared endpoints; 20 at least, 0 = none",
+    )
 
 
 class Study(Part):

@@ -30,7 +30,7 @@ FLOORS = (
     ("door", "rows"),
     ("table",),
     ("private", "facts"),
-    ("planning",),
+    ("planning", "refitting"),
     ("draft", "pipeline"),
     ("asking", "examine", "inference", "sweeping", "synthesis"),
     ("api", "demo", "neighbouring"),

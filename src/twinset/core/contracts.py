@@ -12,6 +12,7 @@ import polars as pl
 from twinset.core.cohort import Cohort
 from twinset.core.domain import Domain
 from twinset.core.finding import Finding
+from twinset.core.refits import Refits
 from twinset.core.schema import Schema
 from twinset.core.seeds import Rng
 
@@ -202,9 +203,10 @@ class Effect:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One contrast of an endpoint on train and on synthetic patients, with the interval widened for synthesis.
+    """One contrast of an endpoint on train and on synthetic patients, with the interval for the population.
 
-    ``widened_*`` use T_s = v (k/n + 1/m) (Raab, Nowok and Dibben 2016): valid if the generator's model is right.
+    ``widened_*``: by ``refits`` where the generator was fitted again on resampled patients, else T_s = v (k/n + 1/m) (Raab, Nowok and Dibben 2016), which is
+    valid if the generator's model is right.
     """
 
     endpoint: str
@@ -218,6 +220,7 @@ class Comparison:
     overlap: float  # confidence-interval overlap (Karr); a perfect generator expects 0.796 at m = 1
     holdout: Effect | None = None
     constraint: str = ""  # why agreement is imposed rather than replicated, if it is
+    refits: Refits | None = None
 
 
 @dataclass(frozen=True)
@@ -273,6 +276,7 @@ class Trial:
     endpoints: tuple[Endpoint, ...] = ()
     rules: tuple[Rule, ...] = ()
     notes: dict[str, str] = field(default_factory=dict)  # e.g. {"strata": "arm, event"}: what the generator imposed
+    refits: tuple[Refits, ...] = ()  # of the declared endpoints, for one copy
 
 
 class Metric(Protocol):

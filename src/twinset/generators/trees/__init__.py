@@ -67,6 +67,9 @@ class Trees:
     strictness: float | None = None
     smooth: str = "window"
     strata: Sequence[str] = ()
+    dealing: str = "score"
+    score_noise: float = 0.5
+    by_arm: bool = True
 
     def fit(self, source: Source, rng: Rng) -> TreesModel:
         """The trees of every column. Raises BadInput where a setting names no column, contradicts the order, or the table has no rows."""
