@@ -22,8 +22,6 @@ from twinset.generators.trees.steps import Plan, fit_steps
 
 __all__ = ["Trees", "TreesModel"]
 
-LARGE = 10_000
-
 
 @dataclass(frozen=True)
 class Trees:
@@ -102,5 +100,7 @@ class Trees:
         wanted = {c: tuple(p) for c, p in self.predictors.items()} | {c: () for c, m in self.methods.items() if m == "independent"}
         order, chosen = plan_visits(schema, coded, targets, cells, self.order, front, wanted)
         check_order(self.predictors, [schema.names[i] for i in order])
-        strictness = self.strictness if self.strictness is not None else 2.0 if len(targets[0].ranks) < LARGE else 2.5
-        return Plan(order, chosen, self.leaf, self.gain, strictness, self.smooth == "window")
+        strictness = 3.0 if self.strictness is None else self.strictness
+        arms = tuple(k for k, i in enumerate(order) if schema[schema.names[i]].role == "arm")
+        noise = self.score_noise if self.dealing == "score" else None
+        return Plan(order, chosen, self.leaf, self.gain, strictness, self.smooth == "window", noise, arms, self.by_arm)

@@ -74,6 +74,12 @@ def _by_leaf(leaf_of: IntArray, n_nodes: int) -> tuple[IntArray, IntArray]:
 
 
 @njit(cache=True, nogil=True)
+def _normal(state: IntArray) -> float:
+    """Standard normal (Box and Muller)."""
+    return float(np.sqrt(-2.0 * np.log(1.0 - _next(state))) * np.cos(2.0 * np.pi * _next(state)))
+
+
+@njit(cache=True, nogil=True)
 def _deal_leaf(mine: IntArray, donors: IntArray, chosen: IntArray, state: IntArray) -> None:
     """The rows of one leaf in random order take its donors evenly."""
     k, m = mine.size, donors.size
@@ -86,24 +92,53 @@ def _deal_leaf(mine: IntArray, donors: IntArray, chosen: IntArray, state: IntArr
 
 
 @njit(cache=True, nogil=True)
-def _swap(row: int, mine: IntArray, chosen: IntArray, given: IntArray, state: IntArray) -> bool:
-    """Exchange this row's donor with another row of the leaf, if a few tries find one that suits both."""
-    for _ in range(SWAPS):
-        other = mine[int(_next(state) * mine.size)]
-        if not _given(given[row], chosen[other]) and not _given(given[other], chosen[row]):
-            chosen[row], chosen[other] = chosen[other], chosen[row]
-            return True
+def _join(mine, chosen, merit, score, noise, state):  # type: ignore[no-untyped-def]
+    """The donors that these rows hold are handed round: in order of their merit to the rows in order of their score, which is blurred by ``noise``
+    standard deviations of the merits. ``mine`` is put in that order.
+    """
+    k = mine.size
+    worth, wish, held = np.empty(k, np.float64), np.empty(k, np.float64), chosen[mine]
+    total, square = 0.0, 0.0
+    for i in range(k):
+        worth[i] = merit[held[i]]
+        total += worth[i]
+    for i in range(k):
+        square += (worth[i] - total / k) ** 2
+    blur = noise * np.sqrt(square / k)
+    if not blur > 0 and square == 0.0:
+        return
+    for i in range(k):
+        wish[i] = score[mine[i]] + blur * _normal(state)
+    rows, order = mine[np.argsort(wish)], np.argsort(worth)
+    for i in range(k):
+        mine[i] = rows[i]
+        chosen[rows[i]] = held[order[i]]
+
+
+@njit(cache=True, nogil=True)
+def _swap(at: int, mine: IntArray, chosen: IntArray, given: IntArray, state: IntArray) -> bool:
+    """Exchange a row's donor with that of another row of the leaf, the nearest in order that suits both, if a few tries find one."""
+    row, side = mine[at], 1 if _next(state) < 0.5 else -1
+    for i in range(2, SWAPS + 2):
+        there = at + side * (i // 2)
+        side = -side
+        if 0 <= there < mine.size:
+            other = mine[there]
+            if not _given(given[row], chosen[other]) and not _given(given[other], chosen[row]):
+                chosen[row], chosen[other] = chosen[other], chosen[row]
+                return True
     return False
 
 
 @njit(cache=True, nogil=True)
-def deal(nodes, leaf_of, donors, ranks, given, slot, seed):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
+def deal(nodes, leaf_of, donors, ranks, given, slot, merits, scores, apart, noise, seed):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
     """Donors of one column for n rows, int32 (n,).
 
-    The k rows of a leaf with m donors take donors floor((i + u) m / k) of the leaf sorted by value, in random assignment:
-    every donor serves floor or ceil of k/m rows. Nobody gives one row two values: swap within the leaf, else another donor of the leaf,
-    else of its parent. Where all donors of a leaf hold the same value the question does not arise.
-    ``given``: int32 (n, slots), who gave so far (-1: nobody); written at ``slot``.
+    The k rows of a leaf with m donors take donors floor((i + u) m / k) of the leaf sorted by value: every donor serves floor or ceil of k/m rows.
+    Which row gets which: at random, or where there are ``merits`` float32 (scores, train rows) and ``scores`` float32 (scores, n) in their order, blurred
+    by ``noise``. Of two scores the first says who gets one of the donors whose rank is below ``apart`` (gaps), the second orders the others.
+    Nobody gives one row two values: swap within the leaf, else another donor of the leaf, else of its parent. Where all donors of a leaf hold the same
+    value the question does not arise. ``given``: int32 (n, slots), who gave so far (-1: nobody); written at ``slot``.
     """
     state = np.array([seed], np.uint64)
     begin, rows = _by_leaf(leaf_of, nodes.shape[0])
@@ -114,8 +149,15 @@ def deal(nodes, leaf_of, donors, ranks, given, slot, seed):  # type: ignore[no-u
             continue
         _deal_leaf(mine, own, chosen, state)
         alike = ranks[own[0]] == ranks[own[-1]]
-        for row in mine:
-            if not alike and _given(given[row], chosen[row]) and not _swap(row, mine, chosen, given, state):
+        if not alike and merits.shape[0] > 0:
+            _join(mine, chosen, merits[0], scores[0], noise, state)
+        if not alike and merits.shape[0] > 1:
+            without, held = mine[ranks[chosen[mine]] < apart], mine[ranks[chosen[mine]] >= apart]
+            _join(held, chosen, merits[1], scores[1], noise, state)
+            mine[: without.size], mine[without.size :] = without, held
+        for at in range(mine.size):
+            row = mine[at]
+            if not alike and _given(given[row], chosen[row]) and not _swap(at, mine, chosen, given, state):
                 chosen[row] = _elsewhere(nodes, node, donors, given[row], state)
         for row in mine:
             given[row, slot] = -1 if alike else chosen[row]

@@ -167,6 +167,16 @@ def _best_split(cells, sizes, rows, y, total, active, ordinal, leaf, joint, begi
 
 
 @njit(cache=True, nogil=True)
+def _unsplit(total: IntArray, m: int, ordinal: bool) -> float:
+    """The score of a node as it is: sum of C^2 / n."""
+    score, below = 0.0, 0
+    for k in range(total.size - 1 if ordinal else total.size):
+        below = below + total[k] if ordinal else total[k]
+        score += below * below / m
+    return score
+
+
+@njit(cache=True, nogil=True)
 def _partition(x: IntArray, rows: IntArray, spare: IntArray, cut: int) -> int:
     """Rows at or below the cut first, both sides in their old order; how many are below."""
     low = high = 0
@@ -183,10 +193,11 @@ def _partition(x: IntArray, rows: IntArray, spare: IntArray, cut: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def grow(cells, sizes, features, classes, n_classes, ordinal, leaf, gain, strictness):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, one loop over a stack
+def grow(cells, sizes, features, first, classes, n_classes, ordinal, leaf, gain, strictness):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, one loop over a stack
     """A tree for the classes of one column.
 
-    ``cells``: uint8 (columns, n). ``sizes``: int64 (columns,). ``features``: int64 (p,), rows of ``cells`` that may split.
+    ``cells``: uint8 (columns, n). ``sizes``: int64 (columns,). ``features``: int64 (p,), rows of ``cells`` that may split. ``first``: int64, those of them
+    that split before all others, whatever they gain, until none of their cells share a leaf (but for the fewest patients of a leaf).
     ``classes``: uint8 (n,). Gives (nodes int32 (k, 7), rows int32 (n,)): a node is feature (-1 for a leaf), cut (cells <= cut go
     left), left, right, start, end, parent; its rows are ``rows[start:end]``, its children's slices lie inside.
     """
@@ -218,15 +229,13 @@ def grow(cells, sizes, features, classes, n_classes, ordinal, leaf, gain, strict
         impurity, freedom = _chance(total, m, ordinal)
         if impurity <= 1e-12:
             continue
-        best, feature, cut, kept = _best_split(cells, sizes, mine, y, total, active[top, : live[top]], ordinal, leaf, joint, begin, ordered)
+        kept, feature, cut = live[top], -1, -1
+        if first.size:
+            _, feature, cut, _ = _best_split(cells, sizes, mine, y, total, first.copy(), ordinal, leaf, joint, begin, ordered)
         if feature < 0:
-            continue
-        score, below = 0.0, 0
-        for k in range(n_classes - 1 if ordinal else n_classes):
-            below = below + total[k] if ordinal else total[k]
-            score += below * below / m
-        if best - score <= _hurdle(freedom, gain, strictness) * impurity + 1e-9 * score:
-            continue
+            best, feature, cut, kept = _best_split(cells, sizes, mine, y, total, active[top, : live[top]], ordinal, leaf, joint, begin, ordered)
+            if feature < 0 or best - _unsplit(total, m, ordinal) <= _hurdle(freedom, gain, strictness) * impurity + 1e-9 * _unsplit(total, m, ordinal):
+                continue
         middle = start + _partition(cells[feature], mine, spare, cut)
         nodes[node, FEATURE], nodes[node, CUT], nodes[node, LEFT], nodes[node, RIGHT] = feature, cut, n_nodes, n_nodes + 1
         nodes[n_nodes] = np.array([-1, 0, -1, -1, start, middle, node], np.int32)
@@ -256,78 +265,3 @@ def arrange(nodes: IntArray, rows: IntArray, by_value: IntArray) -> IntArray:
         donors[at[node]] = r
         at[node] += 1
     return donors
-
-
-@njit(cache=True, nogil=True)
-def reorder(raw, widths, nominal, classes, n_classes, tables, sizes, most):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
-    """Nominal predictors put in order for one target.
-
-    Class profiles (counts + 10 margin) / (n + 10) - margin, over the root of the margin; the levels are sorted along the first
-    principal direction and, beyond ``most`` of them, merged by mass. Writes ``tables[i, level]`` (uint8) and ``sizes``.
-    """
-    n = classes.size
-    margin = np.zeros(n_classes)
-    for i in range(n):
-        margin[classes[i]] += 1.0 / n
-    for a in range(nominal.size):
-        f = nominal[a]
-        width = widths[f]
-        profile, counts = np.zeros((width, n_classes)), np.zeros(width)
-        x = raw[f]
-        for i in range(n):
-            profile[x[i], classes[i]] += 1.0
-        for level in range(width):
-            counts[level] = profile[level].sum()
-            for k in range(n_classes):
-                if margin[k] > 0:
-                    profile[level, k] = ((profile[level, k] + 10.0 * margin[k]) / (counts[level] + 10.0) - margin[k]) / np.sqrt(margin[k])
-        score = _principal(profile, counts)
-        _place(np.argsort(score, kind="mergesort"), counts, most, tables[a])
-        sizes[f] = min(width, most)
-
-
-@njit(cache=True, nogil=True)
-def _principal(profile: IntArray, counts: IntArray) -> IntArray:
-    """Scores along the first principal direction (power iteration from the profile farthest out)."""
-    width, n_classes = profile.shape
-    far, at = -1.0, 0
-    for level in range(width):
-        length = 0.0
-        for k in range(n_classes):
-            length += profile[level, k] ** 2
-        if length > far:
-            far, at = length, level
-    direction, score = profile[at].copy(), np.zeros(width)
-    for _ in range(16):
-        following, length = np.zeros(n_classes), 0.0
-        for level in range(width):
-            s = 0.0
-            for k in range(n_classes):
-                s += profile[level, k] * direction[k]
-            score[level] = s
-            for k in range(n_classes):
-                following[k] += s * profile[level, k]
-        for k in range(n_classes):
-            length += following[k] ** 2
-        if length <= 1e-300:
-            break
-        direction = following / np.sqrt(length)
-    return score
-
-
-@njit(cache=True, nogil=True)
-def _place(order: IntArray, counts: IntArray, most: int, table: IntArray) -> None:
-    """Cells of the levels in this order: one each, or at most ``most`` of nearly even mass."""
-    width = order.size
-    if width <= most:
-        for i in range(width):
-            table[order[i]] = i
-        return
-    weights = counts.copy()
-    for _ in range(12):
-        weights = np.minimum(weights, weights.sum() / most)
-    share, before = weights.sum() / most, 0.0
-    for i in range(width):
-        w = weights[order[i]]
-        table[order[i]] = min(most - 1, int((before + w / 2) / share))
-        before += w

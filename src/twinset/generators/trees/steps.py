@@ -8,19 +8,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from twinset.coding.columns import Coded, Codes, Numbers
-from twinset.core.contracts import IntArray
+from twinset.core.contracts import FloatArray, IntArray
 from twinset.core.seeds import Rng
 from twinset.generators.trees.codes import N_CELLS, N_LEVEL_CLASSES, Cells, Target, merge_levels
 from twinset.generators.trees.draw import deal, descend
-from twinset.generators.trees.grow import arrange, grow, reorder
+from twinset.generators.trees.grow import FEATURE, START, arrange, grow
+from twinset.generators.trees.nominal import reorder
+from twinset.generators.trees.score import Leaves, Scale, Score, fit_score, scale_of
 from twinset.generators.trees.smooth import Window, window_of
 
 SLOTS = 64
+OUTCOMES = ("event", "time", "outcome")  # split by arm first
 
 
 @dataclass(frozen=True, repr=False)
 class Plan:
-    """What the fit was told: the visit order, the predictors of each step, and the stopping rule."""
+    """What the fit was told: the visit order, the predictors of each step, and the stopping rule.
+
+    ``score_noise``: of the dealing by score, in standard deviations of a leaf; ``None``: donors go out at random. ``arms``: the steps that are arms;
+    ``by_arm``: whether outcomes are split by them first.
+    """
 
     order: tuple[int, ...]
     predictors: tuple[tuple[int, ...], ...]
@@ -28,11 +35,17 @@ class Plan:
     gain: float | None
     strictness: float
     smooth: bool
+    score_noise: float | None
+    arms: tuple[int, ...]
+    by_arm: bool
 
 
 @dataclass(frozen=True, repr=False)
 class Step:
-    """One column: its donors' values, its tree, and how to code it for the columns after it."""
+    """One column: its donors' values, its tree, who of a leaf suits which row, and how to code it for the columns after it.
+
+    ``scores``: none where donors go out at random; of two, the first tells gaps from values. ``apart``: the first rank that is no gap.
+    """
 
     train: Coded
     ranks: IntArray
@@ -42,6 +55,9 @@ class Step:
     donors: IntArray
     nominal: IntArray
     tables: IntArray
+    scores: tuple[Score, ...] = ()
+    score_noise: float = 0.0
+    apart: int = 0
 
 
 @dataclass(frozen=True, repr=False)
@@ -68,15 +84,19 @@ def fit_steps(coded: Sequence[Coded], targets: Sequence[Target], cells: Sequence
     """A tree for every column, in visit order (``coded``, ``targets`` and ``cells`` in the table's order)."""
     n = len(targets[0].ranks)
     board, widths = Board.empty(len(plan.order), n), np.array([cells[i].size for i in plan.order], dtype=np.int64)
-    steps = []
+    steps: list[Step] = []
+    scales: list[Scale | None] = []
     for k, i in enumerate(plan.order):
         target = _refined(coded[i], targets[i], board, widths, plan.predictors[k])
-        steps.append(_fit_one(coded[i], target, [cells[j] for j in plan.order[:k]], board, widths, plan, k, cells[i]))
+        steps.append(_fit_one(coded[i], target, [cells[j] for j in plan.order[:k]], board, widths, plan, k, cells[i], scales))
         board.put(k, cells[i], coded[i])
+        scales.append(None if cells[i].nominal else scale_of(board.raw[k], cells[i].size, _gaps(coded[i], cells[i])))
     return tuple(steps)
 
 
-def _fit_one(coded: Coded, target: Target, earlier: Sequence[Cells], board: Board, widths: IntArray, plan: Plan, k: int, mine: Cells) -> Step:  # noqa: PLR0913 (one step of the sequence: its target, what came before, where it writes)
+def _fit_one(
+    coded: Coded, target: Target, earlier: Sequence[Cells], board: Board, widths: IntArray, plan: Plan, k: int, mine: Cells, scales: Sequence[Scale | None]
+) -> Step:  # noqa: PLR0913 (one step of the sequence: its target, what came before, where it writes)
     features = np.array(plan.predictors[k], dtype=np.int64)
     nominal = np.array([f for f in features if earlier[f].nominal], dtype=np.int64)
     sizes = widths.copy()
@@ -84,10 +104,48 @@ def _fit_one(coded: Coded, target: Target, earlier: Sequence[Cells], board: Boar
     if len(nominal):
         reorder(board.raw, widths, nominal, target.classes, target.n_classes, tables, sizes, N_CELLS)
         board.recode(nominal, tables)
-    nodes, rows = grow(board.work, sizes, features, target.classes, target.n_classes, target.ordinal, plan.leaf, _fixed(plan), plan.strictness)
+    arms = np.array([f for f in features if f in plan.arms], dtype=np.int64)
+    first = arms if plan.by_arm and coded.column.role in OUTCOMES else arms[:0]
+    nodes, rows = grow(board.work, sizes, features, first, target.classes, target.n_classes, target.ordinal, plan.leaf, _fixed(plan), plan.strictness)
     donors = arrange(nodes, rows, target.by_value)
     window = window_of(coded) if plan.smooth and isinstance(coded, Numbers) else None
-    return Step(coded, target.ranks, mine, window, nodes, donors, nominal, tables)
+    scores: tuple[Score, ...] = ()
+    if plan.score_noise is not None and len(features) and target.n_classes > 1:
+        leaves = Leaves(donors, np.append(np.sort(nodes[nodes[:, FEATURE] < 0, START]), len(donors)))
+        by = int(arms[0]) if len(arms) else -1
+        scores = tuple(fit_score(board.work, some, y, features, scales, sizes, by) for some, y in _told(coded, target, leaves))
+    return Step(coded, target.ranks, mine, window, nodes, donors, nominal, tables, scores, plan.score_noise or 0.0, _n_gaps(coded))
+
+
+def _told(coded: Coded, target: Target, leaves: Leaves) -> list[tuple[Leaves, FloatArray]]:
+    """What the scores of a column are regressions of, on which rows: first whether there is a gap, where there are some; then mid-ranks, or classes."""
+    if isinstance(coded, Codes):
+        if target.n_classes > 2 and not coded.column.ordered:
+            return [(leaves, np.eye(target.n_classes)[target.classes])]
+        return [(leaves, _mid_ranks(target.ranks))]
+    held = coded.gaps == 0
+    n_gaps = len(held) - int(held.sum())
+    values = (leaves.only(held), _mid_ranks(target.ranks))
+    if n_gaps == 0:
+        return [values]
+    return [(leaves, held.astype(np.float64)), *([values] if held.any() else [])]
+
+
+def _mid_ranks(ranks: IntArray) -> FloatArray:
+    counts = np.bincount(ranks)
+    return np.asarray(((np.cumsum(counts) - counts / 2) / max(len(ranks), 1))[ranks])
+
+
+def _gaps(coded: Coded, cells: Cells) -> Sequence[int]:
+    """The cells of a column that are gaps."""
+    if isinstance(coded, Codes):
+        return [int(cells.table[-1])] if coded.levels and coded.levels[-1] is None else []
+    return range(cells.size - len(cells.tops))
+
+
+def _n_gaps(coded: Coded) -> int:
+    """How many kinds of gaps a number has: their ranks come first."""
+    return 0 if isinstance(coded, Codes) else len(np.unique(coded.gaps[coded.gaps > 0]))
 
 
 def _fixed(plan: Plan) -> float:
@@ -123,11 +181,19 @@ def draw_steps(steps: Sequence[Step], n: int, rng: Rng, fixed: Sequence[Coded] =
             board.recode(step.nominal, step.tables)
             leaf_of = descend(step.nodes, board.work, n)
             seed = rng.integers(0, 2**63, dtype=np.uint64)
-            donors = deal(step.nodes, leaf_of, step.donors, step.ranks, given, k % given.shape[1], seed)
+            merits, scores = _matched(step, board.work)
+            donors = deal(step.nodes, leaf_of, step.donors, step.ranks, given, k % given.shape[1], merits, scores, step.apart, step.score_noise, seed)
             coded = _values(step, donors, rng)
         board.put(k, step.cells, coded)
         drawn.append(coded)
     return drawn
+
+
+def _matched(step: Step, work: IntArray) -> tuple[FloatArray, FloatArray]:
+    """The scores of the donors and of the rows: float32 (scores, train rows) and (scores, n)."""
+    if not step.scores:
+        return np.zeros((0, 0), dtype=np.float32), np.zeros((0, 0), dtype=np.float32)
+    return np.array([s.merit for s in step.scores]), np.array([s.of(work) for s in step.scores])
 
 
 def _values(step: Step, donors: IntArray, rng: Rng) -> Coded:
