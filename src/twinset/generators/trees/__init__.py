@@ -101,6 +101,6 @@ class Trees:
         order, chosen = plan_visits(schema, coded, targets, cells, self.order, front, wanted)
         check_order(self.predictors, [schema.names[i] for i in order])
         strictness = 3.0 if self.strictness is None else self.strictness
-        arms = tuple(k for k, i in enumerate(order) if schema[schema.names[i]].role == "arm")
+        arms, events = (tuple(k for k, i in enumerate(order) if schema[schema.names[i]].role == role) for role in ("arm", "event"))
         noise = self.score_noise if self.dealing == "score" else None
-        return Plan(order, chosen, self.leaf, self.gain, strictness, self.smooth == "window", noise, arms, self.by_arm)
+        return Plan(order, chosen, self.leaf, self.gain, strictness, self.smooth == "window", noise, arms, events, self.by_arm)

@@ -92,24 +92,54 @@ def _deal_leaf(mine: IntArray, donors: IntArray, chosen: IntArray, state: IntArr
 
 
 @njit(cache=True, nogil=True)
-def _join(mine, chosen, merit, score, noise, state):  # type: ignore[no-untyped-def]
-    """The donors that these rows hold are handed round: in order of their merit to the rows in order of their score, which is blurred by ``noise``
-    standard deviations of the merits. ``mine`` is put in that order.
+def _quantile(p: float) -> float:
+    """Of the standard normal law (Acklam's rational approximation, error below 1.2e-9 of the value)."""
+    q = p if p < 0.5 else 1.0 - p
+    if q < 0.02425:
+        r = np.sqrt(-2.0 * np.log(q))
+        x = (
+            ((((-7.784894002430293e-03 * r - 3.223964580411365e-01) * r - 2.400758277161838) * r - 2.549732539343734) * r + 4.374664141464968) * r
+            + 2.938163982698783
+        ) / ((((7.784695709041462e-03 * r + 3.224671290700398e-01) * r + 2.445134137142996) * r + 3.754408661907416) * r + 1.0)
+    else:
+        d = q - 0.5
+        r = d * d
+        x = (
+            (
+                ((((-3.969683028665376e01 * r + 2.209460984245205e02) * r - 2.759285104469687e02) * r + 1.383577518672690e02) * r - 3.066479806614716e01) * r
+                + 2.506628277459239
+            )
+            * d
+            / (
+                ((((-5.447609879822406e01 * r + 1.615858368580409e02) * r - 1.556989798598866e02) * r + 6.680131188771972e01) * r - 1.328068155288572e01) * r
+                + 1.0
+            )
+        )
+    return x if p < 0.5 else -x
+
+
+@njit(cache=True, nogil=True)
+def _join(mine, chosen, y, score, state):  # type: ignore[no-untyped-def]
+    """The donors that these rows hold, in order of ``y``, are handed round to the rows in order of their score with as much noise as leaves y's regression on it as it is.
+
+    If y is a monotone function of score + noise, normal with variance t², cov(y, score) / var(score) is K / t, K the mean of y times its normal scores: so t = K.
+    ``mine`` is put in that order.
     """
     k = mine.size
-    worth, wish, held = np.empty(k, np.float64), np.empty(k, np.float64), chosen[mine]
-    total, square = 0.0, 0.0
+    held, values = chosen[mine], np.empty(k, np.float64)
     for i in range(k):
-        worth[i] = merit[held[i]]
-        total += worth[i]
+        values[i] = y[held[i]]
+    order = np.argsort(values, kind="mergesort")
+    spread, mean, square = 0.0, 0.0, 0.0
     for i in range(k):
-        square += (worth[i] - total / k) ** 2
-    blur = noise * np.sqrt(square / k)
-    if not blur > 0 and square == 0.0:
-        return
+        spread += values[order[i]] * _quantile((i + 0.5) / k) / k
+        mean += score[mine[i]] / k
     for i in range(k):
-        wish[i] = score[mine[i]] + blur * _normal(state)
-    rows, order = mine[np.argsort(wish)], np.argsort(worth)
+        square += (score[mine[i]] - mean) ** 2 / k
+    noise, wish = np.sqrt(max(spread * spread - square, 0.0)), np.empty(k, np.float64)
+    for i in range(k):
+        wish[i] = score[mine[i]] + noise * _normal(state)
+    rows = mine[np.argsort(wish)]
     for i in range(k):
         mine[i] = rows[i]
         chosen[rows[i]] = held[order[i]]
@@ -131,12 +161,12 @@ def _swap(at: int, mine: IntArray, chosen: IntArray, given: IntArray, state: Int
 
 
 @njit(cache=True, nogil=True)
-def deal(nodes, leaf_of, donors, ranks, given, slot, merits, scores, apart, noise, seed):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
+def deal(nodes, leaf_of, donors, ranks, given, slot, ys, scores, seed):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
     """Donors of one column for n rows, int32 (n,).
 
     The k rows of a leaf with m donors take donors floor((i + u) m / k) of the leaf sorted by value: every donor serves floor or ceil of k/m rows.
-    Which row gets which: at random, or where there are ``merits`` float32 (scores, train rows) and ``scores`` float32 (scores, n) in their order, blurred
-    by ``noise``. Of two scores the first says who gets one of the donors whose rank is below ``apart`` (gaps), the second orders the others.
+    Which row gets which: at random, or where there are ``ys`` float32 (scores, train rows) and ``scores`` float32 (scores, n) as each score in turn orders
+    the donors that have a part in it (``_join``).
     Nobody gives one row two values: swap within the leaf, else another donor of the leaf, else of its parent. Where all donors of a leaf hold the same
     value the question does not arise. ``given``: int32 (n, slots), who gave so far (-1: nobody); written at ``slot``.
     """
@@ -149,12 +179,13 @@ def deal(nodes, leaf_of, donors, ranks, given, slot, merits, scores, apart, nois
             continue
         _deal_leaf(mine, own, chosen, state)
         alike = ranks[own[0]] == ranks[own[-1]]
-        if not alike and merits.shape[0] > 0:
-            _join(mine, chosen, merits[0], scores[0], noise, state)
-        if not alike and merits.shape[0] > 1:
-            without, held = mine[ranks[chosen[mine]] < apart], mine[ranks[chosen[mine]] >= apart]
-            _join(held, chosen, merits[1], scores[1], noise, state)
-            mine[: without.size], mine[without.size :] = without, held
+        if not alike:
+            for c in range(ys.shape[0]):
+                part = mine[~np.isnan(ys[c][chosen[mine]])]
+                if part.size > 1:
+                    _join(part, chosen, ys[c], scores[c], state)
+                if part.size == mine.size:
+                    mine[:] = part
         for at in range(mine.size):
             row = mine[at]
             if not alike and _given(given[row], chosen[row]) and not _swap(at, mine, chosen, given, state):

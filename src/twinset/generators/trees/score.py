@@ -7,7 +7,7 @@ with it; joined to rows in the order of this score (predictive mean matching, Ru
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -25,17 +25,18 @@ ROWS = 10_000  # the coefficients are estimated on so many rows at most
 @dataclass(frozen=True, repr=False)
 class Score:
     """A sum of tables looked up by cell. ``tables``: float32 (groups, predictors, cells); ``features``: int64 (predictors,), rows of the board;
-    ``by``: the step whose cell is the group (-1: one group only). ``merit``: float32 (n,), the score of every train row.
+    ``by``: int64, the steps whose cells together are the group; ``sizes``: int64, their cells. ``y``: float32 (n,) by train row, what it tells apart; NaN: no part in it.
     """
 
     tables: FloatArray
     features: IntArray
-    by: int
-    merit: FloatArray
+    by: IntArray
+    sizes: IntArray
+    y: FloatArray
 
     def of(self, work: IntArray) -> FloatArray:
         """The score of each row of a board, float32 (n,)."""
-        return np.asarray(add_up(work, self.features, self.tables, self.by))
+        return np.asarray(add_up(work, self.features, self.tables, self.by, self.sizes))
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,14 +68,67 @@ class Leaves:
 
 @dataclass(frozen=True, repr=False)
 class Terms:
-    """The columns of the regression: ``feature`` int64 (t,), row of the board; ``tables`` float32 (t, cells); ``group`` int64 (t,), the cell of ``by`` in
-    which the term is not nought (-1: everywhere); ``place`` int64 (t,): position of the feature in the score.
+    """The columns of the regression: ``feature`` int64 (t,), row of the board; ``tables`` float32 (t, cells); ``step`` and ``cell`` int64 (t,): the only cell of
+    another row of the board in which the term is not nought (-1: everywhere); ``place`` int64 (t,): position of the feature in the score.
     """
 
     feature: IntArray
     tables: FloatArray
-    group: IntArray
+    step: IntArray
+    cell: IntArray
     place: IntArray
+
+
+@dataclass(frozen=True, repr=False)
+class Predictors:
+    """What a score may look at. ``work``: uint8 (steps, n), the board; ``features``: int64 (p,), rows of it; ``scales``: of each step, ``None`` where its
+    cells have no order; ``sizes``: int64 (steps,); ``by``: int64, the steps whose products with all others enter (arms; events, for a time).
+    """
+
+    work: IntArray
+    features: IntArray
+    scales: Sequence[Scale | None]
+    sizes: IntArray
+    by: IntArray
+
+    def strongest(self, rows: IntArray, y: FloatArray) -> Predictors:
+        """At most 40 of them: those of ``by``, and those whose cells correlate most with ``y``."""
+        if len(self.features) <= MOST_PREDICTORS:
+            return self
+        some = rows[:: max(1, len(rows) // 2000)]
+        centred = y[some] - y[some].mean()
+        strength = np.array([abs(self._placed(some, y, f)[self.work[f, some]] @ centred) for f in self.features])
+        strength[np.isin(self.features, self.by)] = np.inf
+        return replace(self, features=np.sort(self.features[np.argsort(-strength, kind="stable")[:MOST_PREDICTORS]]))
+
+    def terms(self, rows: IntArray, y: FloatArray, *, products: bool = True) -> Terms:
+        """Every predictor, its square where it has many cells, its gaps where it has any, and its products with the levels of ``by``."""
+        found: list[tuple[int, FloatArray, int, int]] = []
+        for p, f in enumerate(self.features):
+            scale, size = self.scales[f], int(self.sizes[f])
+            place = self._placed(rows, y, f)
+            found.append((p, place, -1, -1))
+            if scale is not None and size > CURVED:
+                found.append((p, _standard(place**2 * ~scale.missing, scale.sizes), -1, -1))
+            if scale is not None and scale.missing.any():
+                found.append((p, _standard(scale.missing.astype(np.float64), scale.sizes), -1, -1))
+            for step in self.by if products else ():
+                found += [(p, np.ones(size) if f == step else place, int(step), cell) for cell in range(1, int(self.sizes[step]))]
+        tables = np.zeros((len(found), int(self.sizes[self.features].max())), dtype=np.float32)
+        for t, (_, place, _, _) in enumerate(found):
+            tables[t, : len(place)] = place
+        at, step, cell = (np.array(v, dtype=np.int64) for v in ([p for p, _, _, _ in found], [s for _, _, s, _ in found], [c for _, _, _, c in found]))
+        return Terms(self.features[at], tables, step, cell, at)
+
+    def _placed(self, rows: IntArray, y: FloatArray, feature: int) -> FloatArray:
+        """Where each cell of a predictor lies: its mid-rank, or the target's mean there, shrunk, where cells have no order."""
+        scale, size = self.scales[feature], int(self.sizes[feature])
+        if scale is not None:
+            return scale.place
+        cells = self.work[feature, rows]
+        counts = np.bincount(cells, minlength=size)
+        means = (np.bincount(cells, weights=y[rows], minlength=size) + SHRINK * y[rows].mean()) / (counts + SHRINK)
+        return _standard(means, counts)
 
 
 def scale_of(cells: IntArray, size: int, missing: Sequence[int]) -> Scale:
@@ -85,33 +139,35 @@ def scale_of(cells: IntArray, size: int, missing: Sequence[int]) -> Scale:
     return Scale(_standard((np.cumsum(here) - here / 2) * ~gap, here) * ~gap, gap, sizes)
 
 
-def fit_score(work: IntArray, leaves: Leaves, y: FloatArray, features: IntArray, scales: Sequence[Scale | None], sizes: IntArray, by: int) -> Score:  # noqa: PLR0913 (a regression: rows, target, predictors)
-    """The score for a target ``y``: float (n,), or (n, classes) indicators, of which the direction that the predictors tell best is taken (discriminant analysis).
-
-    ``scales``: of each step, ``None`` where its cells have no order. ``by``: the arm's step, whose products enter, or -1.
-    """
-    some = leaves.thinned(ROWS)
-    guide = y if y.ndim == 1 else y @ np.arange(y.shape[1])
-    features = _strongest(work, some.rows, guide, features, scales, sizes, by)
-    by = by if by >= 0 and by in features and sizes[by] <= MOST_GROUPS else -1
-    terms = _terms(work, some.rows, guide, features, scales, sizes, by)
-    x, spread = design(work, some.rows, some.begin, terms.feature, terms.tables, terms.group, by)
-    gram = x @ x.T + PENALTY * np.eye(len(x), dtype=np.float32)
-    weights = _ridge(gram.astype(np.float64), (x @ y[some.rows].astype(np.float32)).astype(np.float64), y[some.rows])
-    tables = np.zeros((int(sizes[by]) if by >= 0 else 1, len(features), terms.tables.shape[1]), dtype=np.float32)
-    for t, weight in enumerate(weights / spread):
-        tables[terms.group[t] if terms.group[t] >= 0 else slice(None), terms.place[t]] += np.float32(weight) * terms.tables[t]
-    return Score(tables, features, by, add_up(work, features, tables, by))
+def fit_score(predictors: Predictors, leaves: Leaves, y: FloatArray) -> Score:
+    """The score for ``y``: float32 (n,) by train row, NaN where a row takes no part."""
+    p, some = predictors, leaves.only(~np.isnan(y)).thinned(ROWS)
+    p = p.strongest(some.rows, y)
+    terms = p.terms(some.rows, y)
+    x, spread = design(p.work, some.rows, some.begin, terms.feature, terms.tables, terms.step, terms.cell)
+    gram = (x @ x.T).astype(np.float64) + PENALTY * np.eye(len(x))
+    weights = np.linalg.solve(gram, (x @ y[some.rows]).astype(np.float64)) / spread
+    sizes = p.sizes[p.by]
+    cell = np.unravel_index(np.arange(int(sizes.prod())), sizes) if len(sizes) else ()
+    tables = np.zeros((int(sizes.prod()), len(p.features), terms.tables.shape[1]), dtype=np.float32)
+    for t, weight in enumerate(weights):
+        where = slice(None) if terms.cell[t] < 0 else cell[int(np.flatnonzero(p.by == terms.step[t])[0])] == terms.cell[t]
+        tables[where, terms.place[t]] += np.float32(weight) * terms.tables[t]
+    return Score(tables, p.features, p.by, sizes, y)
 
 
-def _ridge(gram: FloatArray, moments: FloatArray, y: FloatArray) -> FloatArray:
-    """Coefficients; of several targets, of their combination with the largest share told: top eigenvector of the classes' moments in the ridge's metric."""
-    weights = np.linalg.solve(gram, moments)
-    if y.ndim == 1:
-        return np.asarray(weights)
-    root = 1 / np.sqrt(np.maximum(y.sum(axis=0), 1.0))
-    told = (moments.T @ weights) * root[:, None] * root
-    return np.asarray(weights @ (root * np.linalg.eigh((told + told.T) / 2)[1][:, -1]))
+def directions(predictors: Predictors, leaves: Leaves, classes: IntArray, within: BoolArray) -> FloatArray:
+    """A value for each class, so that the predictors tell the values apart as well as they can: the first direction of a ridge discriminant analysis inside the leaves."""
+    some = leaves.only(within).thinned(ROWS)
+    k = int(classes.max()) + 1
+    p = predictors.strongest(some.rows, classes.astype(np.float32))
+    terms = p.terms(some.rows, classes.astype(np.float32), products=False)
+    x, _ = design(p.work, some.rows, some.begin, terms.feature, terms.tables, terms.step, terms.cell)
+    shares = np.eye(k, dtype=np.float32)[classes[some.rows]]
+    moments = (x @ shares).astype(np.float64)
+    root = 1 / np.sqrt(np.maximum(shares.sum(axis=0), 1.0))
+    told = (moments.T @ np.linalg.solve((x @ x.T).astype(np.float64) + PENALTY * np.eye(len(x)), moments)) * root[:, None] * root
+    return np.asarray(root * np.linalg.eigh((told + told.T) / 2)[1][:, -1])
 
 
 def _standard(place: FloatArray, sizes: IntArray) -> FloatArray:
@@ -121,59 +177,16 @@ def _standard(place: FloatArray, sizes: IntArray) -> FloatArray:
     return centred / spread if spread > 0 else np.zeros(len(place))
 
 
-def _placed(work: IntArray, rows: IntArray, guide: FloatArray, feature: int, scale: Scale | None, size: int) -> FloatArray:
-    """Where each cell of a predictor lies: its mid-rank, or the target's mean there, shrunk, where cells have no order."""
-    if scale is not None:
-        return scale.place
-    cells, y = work[feature, rows], guide[rows]
-    counts = np.bincount(cells, minlength=size)
-    means = (np.bincount(cells, weights=y, minlength=size) + SHRINK * y.mean()) / (counts + SHRINK)
-    return _standard(means, counts)
-
-
-def _strongest(work, rows, guide, features, scales, sizes, by):  # type: ignore[no-untyped-def]  # noqa: PLR0913
-    """At most 40 predictors: the arm, and those whose cells correlate most with the target."""
-    if len(features) <= MOST_PREDICTORS:
-        return features
-    some = rows[:: max(1, len(rows) // 2000)]
-    y = guide[some] - guide[some].mean()
-    strength = np.array([abs(_placed(work, some, guide, f, scales[f], sizes[f])[work[f, some]] @ y) for f in features])
-    strength[features == by] = np.inf
-    return np.sort(features[np.argsort(-strength, kind="stable")[:MOST_PREDICTORS]])
-
-
-def _terms(work, rows, guide, features, scales, sizes, by):  # type: ignore[no-untyped-def]  # noqa: PLR0913
-    """Every predictor, its square where it has many cells, its gaps where it has any, and its products with the arm's levels."""
-    width = int(sizes[features].max())
-    found: list[tuple[int, FloatArray, int]] = []
-    for p, f in enumerate(features):
-        scale, size = scales[f], int(sizes[f])
-        place = _placed(work, rows, guide, int(f), scale, size)
-        found.append((p, place, -1))
-        if scale is not None and size > CURVED:
-            found.append((p, _standard(place**2 * ~scale.missing, scale.sizes), -1))
-        if scale is not None and scale.missing.any():
-            found.append((p, _standard(scale.missing.astype(np.float64), scale.sizes), -1))
-        if by >= 0:
-            place = np.ones(size) if f == by else place
-            found += [(p, place, group) for group in range(1, int(sizes[by]))]
-    tables = np.zeros((len(found), width), dtype=np.float32)
-    for t, (_, place, _) in enumerate(found):
-        tables[t, : len(place)] = place
-    at, group = np.array([p for p, _, _ in found]), np.array([g for _, _, g in found])
-    return Terms(features[at], tables, group, at)
-
-
 @njit(cache=True, nogil=True)
-def design(work, rows, begin, feature, tables, group, by):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
+def design(work, rows, begin, feature, tables, step, only):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
     """The regression's columns, float32 (terms, rows), of unit standard deviation and then centred in every leaf; and the deviations, float64 (terms,)."""
     n = rows.size
     out, spread = np.empty((feature.size, n), np.float32), np.ones(feature.size)
     for t in range(feature.size):
-        cells, table, only = work[feature[t]], tables[t], group[t]
+        cells, table = work[feature[t]], tables[t]
         total, square = 0.0, 0.0
         for i in range(n):
-            v = table[cells[rows[i]]] if only < 0 or work[by, rows[i]] == only else np.float32(0.0)
+            v = table[cells[rows[i]]] if only[t] < 0 or work[step[t], rows[i]] == only[t] else np.float32(0.0)
             out[t, i] = v
             total += v
             square += v * v
@@ -192,16 +205,15 @@ def design(work, rows, begin, feature, tables, group, by):  # type: ignore[no-un
 
 
 @njit(cache=True, nogil=True)
-def add_up(work, features, tables, by):  # type: ignore[no-untyped-def]
+def add_up(work, features, tables, by, sizes):  # type: ignore[no-untyped-def]
     """The sum of the tables for every row of ``work``, float32 (n,)."""
-    out = np.zeros(work.shape[1], np.float32)
+    n = work.shape[1]
+    out, group = np.zeros(n, np.float32), np.zeros(n, np.int64)
+    for b in range(by.size):
+        for i in range(n):
+            group[i] = group[i] * sizes[b] + work[by[b], i]
     for p in range(features.size):
         cells = work[features[p]]
-        if by < 0:
-            table = tables[0, p]
-            for i in range(out.size):
-                out[i] += table[cells[i]]
-        else:
-            for i in range(out.size):
-                out[i] += tables[work[by, i], p, cells[i]]
+        for i in range(n):
+            out[i] += tables[group[i], p, cells[i]]
     return out

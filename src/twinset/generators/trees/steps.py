@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,10 +14,11 @@ from twinset.generators.trees.codes import N_CELLS, N_LEVEL_CLASSES, Cells, Targ
 from twinset.generators.trees.draw import deal, descend
 from twinset.generators.trees.grow import FEATURE, START, arrange, grow
 from twinset.generators.trees.nominal import reorder
-from twinset.generators.trees.score import Leaves, Scale, Score, fit_score, scale_of
+from twinset.generators.trees.score import MOST_GROUPS, Leaves, Predictors, Scale, Score, directions, fit_score, scale_of
 from twinset.generators.trees.smooth import Window, window_of
 
 SLOTS = 64
+FEW = 20  # patients, too few to tell classes apart
 OUTCOMES = ("event", "time", "outcome")  # split by arm first
 
 
@@ -25,7 +26,7 @@ OUTCOMES = ("event", "time", "outcome")  # split by arm first
 class Plan:
     """What the fit was told: the visit order, the predictors of each step, and the stopping rule.
 
-    ``score_noise``: of the dealing by score, in standard deviations of a leaf; ``None``: donors go out at random. ``arms``: the steps that are arms;
+    ``score_noise``: of the dealing by score, in standard deviations of a leaf; ``None``: donors go out at random. ``arms``, ``events``: the steps of that role;
     ``by_arm``: whether outcomes are split by them first.
     """
 
@@ -37,6 +38,7 @@ class Plan:
     smooth: bool
     score_noise: float | None
     arms: tuple[int, ...]
+    events: tuple[int, ...]
     by_arm: bool
 
 
@@ -44,7 +46,7 @@ class Plan:
 class Step:
     """One column: its donors' values, its tree, who of a leaf suits which row, and how to code it for the columns after it.
 
-    ``scores``: none where donors go out at random; of two, the first tells gaps from values. ``apart``: the first rank that is no gap.
+    ``scores``: none where donors go out at random.
     """
 
     train: Coded
@@ -56,8 +58,6 @@ class Step:
     nominal: IntArray
     tables: IntArray
     scores: tuple[Score, ...] = ()
-    score_noise: float = 0.0
-    apart: int = 0
 
 
 @dataclass(frozen=True, repr=False)
@@ -96,7 +96,7 @@ def fit_steps(coded: Sequence[Coded], targets: Sequence[Target], cells: Sequence
 
 def _fit_one(
     coded: Coded, target: Target, earlier: Sequence[Cells], board: Board, widths: IntArray, plan: Plan, k: int, mine: Cells, scales: Sequence[Scale | None]
-) -> Step:  # noqa: PLR0913 (one step of the sequence: its target, what came before, where it writes)
+) -> Step:
     features = np.array(plan.predictors[k], dtype=np.int64)
     nominal = np.array([f for f in features if earlier[f].nominal], dtype=np.int64)
     sizes = widths.copy()
@@ -104,7 +104,7 @@ def _fit_one(
     if len(nominal):
         reorder(board.raw, widths, nominal, target.classes, target.n_classes, tables, sizes, N_CELLS)
         board.recode(nominal, tables)
-    arms = np.array([f for f in features if f in plan.arms], dtype=np.int64)
+    arms = _among(features, plan.arms)
     first = arms if plan.by_arm and coded.column.role in OUTCOMES else arms[:0]
     nodes, rows = grow(board.work, sizes, features, first, target.classes, target.n_classes, target.ordinal, plan.leaf, _fixed(plan), plan.strictness)
     donors = arrange(nodes, rows, target.by_value)
@@ -112,23 +112,48 @@ def _fit_one(
     scores: tuple[Score, ...] = ()
     if plan.score_noise is not None and len(features) and target.n_classes > 1:
         leaves = Leaves(donors, np.append(np.sort(nodes[nodes[:, FEATURE] < 0, START]), len(donors)))
-        by = int(arms[0]) if len(arms) else -1
-        scores = tuple(fit_score(board.work, some, y, features, scales, sizes, by) for some, y in _told(coded, target, leaves))
-    return Step(coded, target.ranks, mine, window, nodes, donors, nominal, tables, scores, plan.score_noise or 0.0, _n_gaps(coded))
+        scores = tuple(
+            _scores(coded, target, leaves, Predictors(board.work, features, scales, sizes, _products(coded, arms, _among(features, plan.events), sizes)))
+        )
+    return Step(coded, target.ranks, mine, window, nodes, donors, nominal, tables, scores)
 
 
-def _told(coded: Coded, target: Target, leaves: Leaves) -> list[tuple[Leaves, FloatArray]]:
-    """What the scores of a column are regressions of, on which rows: first whether there is a gap, where there are some; then mid-ranks, or classes."""
-    if isinstance(coded, Codes):
-        if target.n_classes > 2 and not coded.column.ordered:
-            return [(leaves, np.eye(target.n_classes)[target.classes])]
-        return [(leaves, _mid_ranks(target.ranks))]
-    held = coded.gaps == 0
-    n_gaps = len(held) - int(held.sum())
-    values = (leaves.only(held), _mid_ranks(target.ranks))
-    if n_gaps == 0:
-        return [values]
-    return [(leaves, held.astype(np.float64)), *([values] if held.any() else [])]
+def _among(features: IntArray, steps: Sequence[int]) -> IntArray:
+    return features[np.isin(features, steps)]
+
+
+def _products(coded: Coded, arms: IntArray, events: IntArray, sizes: IntArray) -> IntArray:
+    """The steps whose products with all others enter a score: one arm, and for a time one event."""
+    few = [s[sizes[s] <= MOST_GROUPS][:1] for s in (arms, events if coded.column.role == "time" else events[:0])]
+    return np.concatenate(few)
+
+
+def _scores(coded: Coded, target: Target, leaves: Leaves, predictors: Predictors) -> Iterator[Score]:
+    """What tells the values of a column apart, in the order in which it is asked: gaps from values, then values by rank, or one half of the classes from the other, and each half again."""
+    if not isinstance(coded, Codes):
+        held = coded.gaps == 0
+        if not held.all():
+            yield fit_score(predictors, leaves, held.astype(np.float32))
+        if held.any():
+            yield fit_score(predictors, leaves, np.where(held, _mid_ranks(target.ranks), np.nan).astype(np.float32))
+    elif coded.column.ordered:
+        yield fit_score(predictors, leaves, _mid_ranks(target.ranks).astype(np.float32))
+    else:
+        yield from _halves(target.classes, np.unique(target.classes), leaves, predictors)
+
+
+def _halves(classes: IntArray, some: IntArray, leaves: Leaves, predictors: Predictors) -> Iterator[Score]:
+    inside = np.isin(classes, some)
+    if len(some) < 2 or inside.sum() < FEW:
+        return
+    order = some
+    if len(some) > 2:
+        order = some[np.argsort(directions(predictors, leaves, classes, inside)[some], kind="stable")]
+    mass = np.cumsum(np.bincount(classes, minlength=int(classes.max()) + 1)[order])
+    cut = min(len(order) - 1, 1 + int(np.abs(mass[:-1] - mass[-1] / 2).argmin()))
+    yield fit_score(predictors, leaves, np.where(inside, np.isin(classes, order[cut:]), np.nan).astype(np.float32))
+    for half in (order[:cut], order[cut:]):
+        yield from _halves(classes, half, leaves, predictors)
 
 
 def _mid_ranks(ranks: IntArray) -> FloatArray:
@@ -141,11 +166,6 @@ def _gaps(coded: Coded, cells: Cells) -> Sequence[int]:
     if isinstance(coded, Codes):
         return [int(cells.table[-1])] if coded.levels and coded.levels[-1] is None else []
     return range(cells.size - len(cells.tops))
-
-
-def _n_gaps(coded: Coded) -> int:
-    """How many kinds of gaps a number has: their ranks come first."""
-    return 0 if isinstance(coded, Codes) else len(np.unique(coded.gaps[coded.gaps > 0]))
 
 
 def _fixed(plan: Plan) -> float:
@@ -182,7 +202,7 @@ def draw_steps(steps: Sequence[Step], n: int, rng: Rng, fixed: Sequence[Coded] =
             leaf_of = descend(step.nodes, board.work, n)
             seed = rng.integers(0, 2**63, dtype=np.uint64)
             merits, scores = _matched(step, board.work)
-            donors = deal(step.nodes, leaf_of, step.donors, step.ranks, given, k % given.shape[1], merits, scores, step.apart, step.score_noise, seed)
+            donors = deal(step.nodes, leaf_of, step.donors, step.ranks, given, k % given.shape[1], merits, scores, seed)
             coded = _values(step, donors, rng)
         board.put(k, step.cells, coded)
         drawn.append(coded)
@@ -193,7 +213,7 @@ def _matched(step: Step, work: IntArray) -> tuple[FloatArray, FloatArray]:
     """The scores of the donors and of the rows: float32 (scores, train rows) and (scores, n)."""
     if not step.scores:
         return np.zeros((0, 0), dtype=np.float32), np.zeros((0, 0), dtype=np.float32)
-    return np.array([s.merit for s in step.scores]), np.array([s.of(work) for s in step.scores])
+    return np.array([s.y for s in step.scores]), np.array([s.of(work) for s in step.scores])
 
 
 def _values(step: Step, donors: IntArray, rng: Rng) -> Coded:
