@@ -18,7 +18,7 @@ from twinset.generators.trees.codes import cells_of, target_of
 from twinset.generators.trees.model import Part, TreesModel, split_rows
 from twinset.generators.trees.order import plan_visits
 from twinset.generators.trees.settings import check_columns, check_order, check_values
-from twinset.generators.trees.steps import Plan, fit_steps
+from twinset.generators.trees.steps import Material, Plan, fit_steps
 
 __all__ = ["Trees", "TreesModel"]
 
@@ -66,7 +66,6 @@ class Trees:
     smooth: str = "window"
     strata: Sequence[str] = ()
     dealing: str = "score"
-    score_noise: float = 0.5
     by_arm: bool = True
 
     def fit(self, source: Source, rng: Rng) -> TreesModel:
@@ -86,7 +85,8 @@ class Trees:
             targets = [target_of(c) for c in some]
             cells = [cells_of(c, t) for c, t in zip(some, targets, strict=True)]
             plan = self._plan(schema, some, targets, cells)
-            parts.append(Part(len(rows), plan.order, fit_steps(some, targets, cells, plan)))
+            columns = [Material(*column) for column in zip(some, targets, cells, strict=True)]
+            parts.append(Part(len(rows), plan.order, fit_steps(columns, plan)))
         return TreesModel(tuple(parts), (*self.strata, *(c for c in self.first if c not in self.strata)), tuple(self.strata), dict(train.frame.schema), schema)
 
     def _check(self, schema: Schema) -> None:
@@ -102,5 +102,4 @@ class Trees:
         check_order(self.predictors, [schema.names[i] for i in order])
         strictness = 3.0 if self.strictness is None else self.strictness
         arms, events = (tuple(k for k, i in enumerate(order) if schema[schema.names[i]].role == role) for role in ("arm", "event"))
-        noise = self.score_noise if self.dealing == "score" else None
-        return Plan(order, chosen, self.leaf, self.gain, strictness, self.smooth == "window", noise, arms, events, self.by_arm)
+        return Plan(order, chosen, self.leaf, self.gain, strictness, self.smooth == "window", self.dealing == "score", arms, events, self.by_arm)

@@ -136,9 +136,11 @@ def _join(mine, chosen, y, score, state):  # type: ignore[no-untyped-def]
         mean += score[mine[i]] / k
     for i in range(k):
         square += (score[mine[i]] - mean) ** 2 / k
-    noise, wish = np.sqrt(max(spread * spread - square, 0.0)), np.empty(k, np.float64)
+    noise, wish, u = np.sqrt(max(spread * spread - square, 0.0)), np.empty(k, np.float64), _next(state)
+    by_score = np.argsort(score[mine], kind="mergesort")
     for i in range(k):
-        wish[i] = score[mine[i]] + noise * _normal(state)
+        u = (u + 0.6180339887498949) % 1.0
+        wish[by_score[i]] = score[mine[by_score[i]]] + noise * _quantile(min(max(u, 1e-9), 1 - 1e-9))
     rows = mine[np.argsort(wish)]
     for i in range(k):
         mine[i] = rows[i]

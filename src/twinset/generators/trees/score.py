@@ -1,31 +1,38 @@
-"""Which donor of a leaf suits which row: a score of the predictors, fitted by ridge regression inside the leaves.
+"""Which donor of a leaf suits which row: scores of the predictors, fitted by ridge regression inside the leaves.
 
-A tree leaves its donors alike but not equal. Handed out at random they lose what the predictors still tell inside a leaf, and a treatment effect
-with it; joined to rows in the order of this score (predictive mean matching, Rubin 1986, on ranks) they keep it, and every margin stays as it was dealt.
+A tree leaves its donors alike but not equal. Handed out at random they lose what the predictors still tell inside a leaf, and a treatment effect with
+it. A score orders the rows of a leaf; they take the leaf's donors in order of value, after as much noise as leaves the regression of the value on the
+score as it is in train (``draw.join``). Every margin stays as it was dealt, and whose value it is plays no part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import njit
 
 from twinset.core.contracts import BoolArray, FloatArray, IntArray
 
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
 PENALTY = 4.0  # of the ridge, on columns of unit standard deviation
 SHRINK = 10.0  # patients of the average added to each level of a nominal predictor
 CURVED = 8  # a predictor of more cells also enters as its square
 MOST_PREDICTORS = 40
-MOST_GROUPS = 6  # an arm of more levels has no products
 ROWS = 10_000  # the coefficients are estimated on so many rows at most
 
 
 @dataclass(frozen=True, repr=False)
 class Score:
     """A sum of tables looked up by cell. ``tables``: float32 (groups, predictors, cells); ``features``: int64 (predictors,), rows of the board;
-    ``by``: int64, the steps whose cells together are the group; ``sizes``: int64, their cells. ``y``: float32 (n,) by train row, what it tells apart; NaN: no part in it.
+    ``by``: int64, the steps whose cells together are the group; ``sizes``: int64, their cells. ``y``: float32 (n,) by train row, what the score is a
+    regression of, NaN where a row has no part in it.
     """
 
     tables: FloatArray
@@ -41,11 +48,10 @@ class Score:
 
 @dataclass(frozen=True, repr=False)
 class Scale:
-    """Where the cells of an ordinal predictor lie: standardised mid-ranks, gaps at nought. ``missing``: which cells are gaps; ``sizes``: rows in each cell."""
+    """Where the cells of an ordinal predictor lie, float (cells,) each, standardised: ``place`` mid-ranks, gaps at nought; ``more``: their squares, and gaps or not, where there are such."""
 
     place: FloatArray
-    missing: BoolArray
-    sizes: IntArray
+    more: tuple[FloatArray, ...]
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,8 +68,10 @@ class Leaves:
 
     def thinned(self, most: int) -> Leaves:
         """Every k-th row, so that at most ``most`` are left."""
+        if len(self.rows) <= most:
+            return self
         every = np.arange(0, len(self.rows), -(-len(self.rows) // most))
-        return self if len(self.rows) <= most else Leaves(self.rows[every], np.searchsorted(every, self.begin))
+        return Leaves(self.rows[every], np.searchsorted(every, self.begin))
 
 
 @dataclass(frozen=True, repr=False)
@@ -82,14 +90,14 @@ class Terms:
 @dataclass(frozen=True, repr=False)
 class Predictors:
     """What a score may look at. ``work``: uint8 (steps, n), the board; ``features``: int64 (p,), rows of it; ``scales``: of each step, ``None`` where its
-    cells have no order; ``sizes``: int64 (steps,); ``by``: int64, the steps whose products with all others enter (arms; events, for a time).
+    cells have no order; ``sizes``: int64 (steps,); ``by``: the steps whose products with all others enter (an arm; for a time an event too).
     """
 
     work: IntArray
     features: IntArray
     scales: Sequence[Scale | None]
     sizes: IntArray
-    by: IntArray
+    by: tuple[int, ...]
 
     def strongest(self, rows: IntArray, y: FloatArray) -> Predictors:
         """At most 40 of them: those of ``by``, and those whose cells correlate most with ``y``."""
@@ -97,27 +105,23 @@ class Predictors:
             return self
         some = rows[:: max(1, len(rows) // 2000)]
         centred = y[some] - y[some].mean()
-        strength = np.array([abs(self._placed(some, y, f)[self.work[f, some]] @ centred) for f in self.features])
-        strength[np.isin(self.features, self.by)] = np.inf
+        strength = np.array([np.inf if f in self.by else abs(self._placed(some, y, f)[self.work[f, some]] @ centred) for f in self.features])
         return replace(self, features=np.sort(self.features[np.argsort(-strength, kind="stable")[:MOST_PREDICTORS]]))
 
-    def terms(self, rows: IntArray, y: FloatArray, *, products: bool = True) -> Terms:
+    def terms(self, rows: IntArray, y: FloatArray) -> Terms:
         """Every predictor, its square where it has many cells, its gaps where it has any, and its products with the levels of ``by``."""
         found: list[tuple[int, FloatArray, int, int]] = []
+        products = [(step, cell) for step in self.by for cell in range(1, int(self.sizes[step]))]
         for p, f in enumerate(self.features):
-            scale, size = self.scales[f], int(self.sizes[f])
+            scale = self.scales[f]
             place = self._placed(rows, y, f)
             found.append((p, place, -1, -1))
-            if scale is not None and size > CURVED:
-                found.append((p, _standard(place**2 * ~scale.missing, scale.sizes), -1, -1))
-            if scale is not None and scale.missing.any():
-                found.append((p, _standard(scale.missing.astype(np.float64), scale.sizes), -1, -1))
-            for step in self.by if products else ():
-                found += [(p, np.ones(size) if f == step else place, int(step), cell) for cell in range(1, int(self.sizes[step]))]
+            found += [(p, table, -1, -1) for table in (scale.more if scale else ())]
+            found += [(p, np.ones(len(place)) if f == step else place, step, cell) for step, cell in products]
         tables = np.zeros((len(found), int(self.sizes[self.features].max())), dtype=np.float32)
         for t, (_, place, _, _) in enumerate(found):
             tables[t, : len(place)] = place
-        at, step, cell = (np.array(v, dtype=np.int64) for v in ([p for p, _, _, _ in found], [s for _, _, s, _ in found], [c for _, _, _, c in found]))
+        at, step, cell = np.array([(p, s, c) for p, _, s, c in found], dtype=np.int64).T
         return Terms(self.features[at], tables, step, cell, at)
 
     def _placed(self, rows: IntArray, y: FloatArray, feature: int) -> FloatArray:
@@ -131,43 +135,78 @@ class Predictors:
         return _standard(means, counts)
 
 
-def scale_of(cells: IntArray, size: int, missing: Sequence[int]) -> Scale:
-    """The scale of a column from the cell of every train row; ``missing``: its cells that are gaps."""
-    sizes, gap = np.bincount(cells, minlength=size), np.zeros(size, dtype=bool)
-    gap[list(missing)] = True
-    here = np.where(gap, 0, sizes)
-    return Scale(_standard((np.cumsum(here) - here / 2) * ~gap, here) * ~gap, gap, sizes)
+@dataclass(frozen=True, repr=False)
+class Regression:
+    """Ridge regressions inside the leaves on the same rows and columns. ``x``: float32 (terms, rows), ``gram``: x x' + penalty, ``spread``: (terms,), the terms' deviations."""
+
+    predictors: Predictors
+    rows: IntArray
+    terms: Terms
+    x: FloatArray
+    gram: FloatArray
+    spread: FloatArray
+
+    def score(self, y: FloatArray) -> Score:
+        """The score for ``y``, float32 (n,) by train row."""
+        p, terms = self.predictors, self.terms
+        weights = np.linalg.solve(self.gram, self.x @ y[self.rows]) / self.spread
+        by, sizes = np.array(p.by, dtype=np.int64), p.sizes[list(p.by)]
+        cells = np.indices(tuple(sizes)).reshape(len(sizes), -1) if len(sizes) else np.zeros((0, 1), dtype=np.int64)
+        tables = np.zeros((cells.shape[1], len(p.features), terms.tables.shape[1]), dtype=np.float32)
+        scaled = terms.tables * weights[:, None].astype(np.float32)
+        for t in range(len(weights)):
+            where = slice(None) if terms.cell[t] < 0 else cells[p.by.index(terms.step[t])] == terms.cell[t]
+            tables[where, terms.place[t]] += scaled[t]
+        return Score(tables, p.features, by, sizes, y)
+
+    def directions(self, classes: IntArray) -> FloatArray:
+        """A value for each class such that the predictors tell the values apart as well as they can: the first direction of a ridge discriminant analysis."""
+        shares = np.eye(int(classes.max()) + 1, dtype=np.float32)[classes[self.rows]]
+        moments = self.x @ shares
+        root = 1 / np.sqrt(np.maximum(shares.sum(axis=0), 1.0))
+        told = (moments.T @ np.linalg.solve(self.gram, moments)) * root[:, None] * root
+        return np.asarray(root * np.linalg.eigh((told + told.T) / 2)[1][:, -1])
+
+    def tells(self, y: FloatArray) -> float:
+        """How clearly the predictors tell ``y``: the sum of squares they explain, in standard deviations of what as many useless ones would."""
+        moments, some = self.x @ y[self.rows], y[self.rows]
+        told = float(moments @ np.linalg.solve(self.gram, moments)) / max(float(some.var()), 1e-12)
+        return (told - len(self.x)) / np.sqrt(2 * len(self.x))
 
 
-def fit_score(predictors: Predictors, leaves: Leaves, y: FloatArray) -> Score:
-    """The score for ``y``: float32 (n,) by train row, NaN where a row takes no part."""
-    p, some = predictors, leaves.only(~np.isnan(y)).thinned(ROWS)
-    p = p.strongest(some.rows, y)
+def regression(predictors: Predictors, leaves: Leaves, y: FloatArray) -> Regression:
+    """What the rows of ``leaves`` (a sample of 10,000 where there are more) tell; ``y`` chooses among many predictors, and places nominal ones."""
+    some = leaves.thinned(ROWS)
+    p = predictors.strongest(some.rows, y)
     terms = p.terms(some.rows, y)
     x, spread = design(p.work, some.rows, some.begin, terms.feature, terms.tables, terms.step, terms.cell)
-    gram = (x @ x.T).astype(np.float64) + PENALTY * np.eye(len(x))
-    weights = np.linalg.solve(gram, (x @ y[some.rows]).astype(np.float64)) / spread
-    sizes = p.sizes[p.by]
-    cell = np.unravel_index(np.arange(int(sizes.prod())), sizes) if len(sizes) else ()
-    tables = np.zeros((int(sizes.prod()), len(p.features), terms.tables.shape[1]), dtype=np.float32)
-    for t, weight in enumerate(weights):
-        where = slice(None) if terms.cell[t] < 0 else cell[int(np.flatnonzero(p.by == terms.step[t])[0])] == terms.cell[t]
-        tables[where, terms.place[t]] += np.float32(weight) * terms.tables[t]
-    return Score(tables, p.features, p.by, sizes, y)
+    gram = x @ x.T
+    gram[np.diag_indices(len(x))] += PENALTY
+    return Regression(p, some.rows, terms, x, gram, spread)
 
 
-def directions(predictors: Predictors, leaves: Leaves, classes: IntArray, within: BoolArray) -> FloatArray:
-    """A value for each class, so that the predictors tell the values apart as well as they can: the first direction of a ridge discriminant analysis inside the leaves."""
-    some = leaves.only(within).thinned(ROWS)
-    k = int(classes.max()) + 1
-    p = predictors.strongest(some.rows, classes.astype(np.float32))
-    terms = p.terms(some.rows, classes.astype(np.float32), products=False)
-    x, _ = design(p.work, some.rows, some.begin, terms.feature, terms.tables, terms.step, terms.cell)
-    shares = np.eye(k, dtype=np.float32)[classes[some.rows]]
-    moments = (x @ shares).astype(np.float64)
-    root = 1 / np.sqrt(np.maximum(shares.sum(axis=0), 1.0))
-    told = (moments.T @ np.linalg.solve((x @ x.T).astype(np.float64) + PENALTY * np.eye(len(x)), moments)) * root[:, None] * root
-    return np.asarray(root * np.linalg.eigh((told + told.T) / 2)[1][:, -1])
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Matrix products on one thread: here they are too small for more, and waiting threads burn time."""
+    with _libraries().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def scale_of(cells: IntArray, size: int, n_gaps: int, *, last: bool) -> Scale:
+    """The scale of a column from the cell of every train row; its gaps are the first ``n_gaps`` cells, or the ``last``."""
+    sizes, gap = np.bincount(cells, minlength=size), np.zeros(size, dtype=bool)
+    gap[size - n_gaps if last else 0 : size if last else n_gaps] = True
+    here = np.where(gap, 0, sizes)
+    place = _standard((np.cumsum(here) - here / 2) * ~gap, here) * ~gap
+    square = (_standard(place**2, here) * ~gap,) if size > CURVED else ()
+    return Scale(place, (*square, *((_standard(gap.astype(np.float64), sizes),) if n_gaps else ())))
 
 
 def _standard(place: FloatArray, sizes: IntArray) -> FloatArray:
@@ -179,9 +218,9 @@ def _standard(place: FloatArray, sizes: IntArray) -> FloatArray:
 
 @njit(cache=True, nogil=True)
 def design(work, rows, begin, feature, tables, step, only):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
-    """The regression's columns, float32 (terms, rows), of unit standard deviation and then centred in every leaf; and the deviations, float64 (terms,)."""
+    """The regression's columns, float32 (terms, rows), of unit standard deviation and then centred in every leaf; and the deviations, float32 (terms,)."""
     n = rows.size
-    out, spread = np.empty((feature.size, n), np.float32), np.ones(feature.size)
+    out, spread = np.empty((feature.size, n), np.float32), np.ones(feature.size, np.float32)
     for t in range(feature.size):
         cells, table = work[feature[t]], tables[t]
         total, square = 0.0, 0.0
@@ -190,7 +229,7 @@ def design(work, rows, begin, feature, tables, step, only):  # type: ignore[no-u
             out[t, i] = v
             total += v
             square += v * v
-        deviation = np.sqrt(max(square / n - (total / n) ** 2, 0.0))
+        deviation = np.sqrt(max(square / max(n, 1) - (total / max(n, 1)) ** 2, 0.0))
         if deviation > 1e-6:
             spread[t] = deviation
         for leaf in range(begin.size - 1):

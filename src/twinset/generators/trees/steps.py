@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,14 +11,15 @@ from twinset.coding.columns import Coded, Codes, Numbers
 from twinset.core.contracts import FloatArray, IntArray
 from twinset.core.seeds import Rng
 from twinset.generators.trees.codes import N_CELLS, N_LEVEL_CLASSES, Cells, Target, merge_levels
+from twinset.generators.trees.contrasts import scores_of
 from twinset.generators.trees.draw import deal, descend
 from twinset.generators.trees.grow import FEATURE, START, arrange, grow
 from twinset.generators.trees.nominal import reorder
-from twinset.generators.trees.score import MOST_GROUPS, Leaves, Predictors, Scale, Score, directions, fit_score, scale_of
+from twinset.generators.trees.score import Leaves, Predictors, Scale, Score, one_thread, scale_of
 from twinset.generators.trees.smooth import Window, window_of
 
 SLOTS = 64
-FEW = 20  # patients, too few to tell classes apart
+MOST_GROUPS = 6  # an arm or event of more levels has no products
 OUTCOMES = ("event", "time", "outcome")  # split by arm first
 
 
@@ -26,8 +27,7 @@ OUTCOMES = ("event", "time", "outcome")  # split by arm first
 class Plan:
     """What the fit was told: the visit order, the predictors of each step, and the stopping rule.
 
-    ``score_noise``: of the dealing by score, in standard deviations of a leaf; ``None``: donors go out at random. ``arms``, ``events``: the steps of that role;
-    ``by_arm``: whether outcomes are split by them first.
+    ``by_score``: whether a leaf's donors go out by score; ``arms``, ``events``: the steps of that role; ``by_arm``: whether outcomes are split by arm first.
     """
 
     order: tuple[int, ...]
@@ -36,7 +36,7 @@ class Plan:
     gain: float | None
     strictness: float
     smooth: bool
-    score_noise: float | None
+    by_score: bool
     arms: tuple[int, ...]
     events: tuple[int, ...]
     by_arm: bool
@@ -61,6 +61,15 @@ class Step:
 
 
 @dataclass(frozen=True, repr=False)
+class Material:
+    """One train column as the fit needs it: coded, as what is to be told apart, as cells."""
+
+    coded: Coded
+    target: Target
+    cells: Cells
+
+
+@dataclass(frozen=True, repr=False)
 class Board:
     """The cells of all columns so far: ``raw`` int16 (steps, n) as coded, ``work`` uint8 (steps, n) as the current tree sees them."""
 
@@ -80,92 +89,56 @@ class Board:
             np.take(tables[a], self.raw[f], out=self.work[f])
 
 
-def fit_steps(coded: Sequence[Coded], targets: Sequence[Target], cells: Sequence[Cells], plan: Plan) -> tuple[Step, ...]:
-    """A tree for every column, in visit order (``coded``, ``targets`` and ``cells`` in the table's order)."""
-    n = len(targets[0].ranks)
-    board, widths = Board.empty(len(plan.order), n), np.array([cells[i].size for i in plan.order], dtype=np.int64)
-    steps: list[Step] = []
-    scales: list[Scale | None] = []
-    for k, i in enumerate(plan.order):
-        target = _refined(coded[i], targets[i], board, widths, plan.predictors[k])
-        steps.append(_fit_one(coded[i], target, [cells[j] for j in plan.order[:k]], board, widths, plan, k, cells[i], scales))
-        board.put(k, cells[i], coded[i])
-        scales.append(None if cells[i].nominal else scale_of(board.raw[k], cells[i].size, _gaps(coded[i], cells[i])))
+def fit_steps(columns: Sequence[Material], plan: Plan) -> tuple[Step, ...]:
+    """A tree for every column, in visit order (``columns`` in the table's order)."""
+    board, visited = Board.empty(len(plan.order), len(columns[0].target.ranks)), [columns[i] for i in plan.order]
+    widths, scales = np.array([c.cells.size for c in visited], dtype=np.int64), list[Scale | None]()
+    steps = []
+    with one_thread():
+        for k, column in enumerate(visited):
+            refined = replace(column, target=_refined(column.coded, column.target, board, widths, plan.predictors[k]))
+            steps.append(_fit_one(refined, k, plan, board=board, widths=widths, scales=scales))
+            board.put(k, column.cells, column.coded)
+            scales.append(_scale(column, board.raw[k]))
     return tuple(steps)
 
 
-def _fit_one(
-    coded: Coded, target: Target, earlier: Sequence[Cells], board: Board, widths: IntArray, plan: Plan, k: int, mine: Cells, scales: Sequence[Scale | None]
-) -> Step:
-    features = np.array(plan.predictors[k], dtype=np.int64)
-    nominal = np.array([f for f in features if earlier[f].nominal], dtype=np.int64)
+def _fit_one(column: Material, k: int, plan: Plan, *, board: Board, widths: IntArray, scales: Sequence[Scale | None]) -> Step:
+    """The tree of one column and its scores, on the columns before it."""
+    coded, target, features = column.coded, column.target, plan.predictors[k]
+    nominal = np.array([f for f in features if scales[f] is None], dtype=np.int64)
     sizes = widths.copy()
     tables = np.zeros((len(nominal), int(widths[nominal].max(initial=1))), dtype=np.uint8)
     if len(nominal):
         reorder(board.raw, widths, nominal, target.classes, target.n_classes, tables, sizes, N_CELLS)
         board.recode(nominal, tables)
-    arms = _among(features, plan.arms)
-    first = arms if plan.by_arm and coded.column.role in OUTCOMES else arms[:0]
-    nodes, rows = grow(board.work, sizes, features, first, target.classes, target.n_classes, target.ordinal, plan.leaf, _fixed(plan), plan.strictness)
+    first = [f for f in features if f in plan.arms and plan.by_arm and coded.column.role in OUTCOMES]
+    at, before = np.array(features, dtype=np.int64), np.array(first, dtype=np.int64)
+    nodes, rows = grow(board.work, sizes, at, before, target.classes, target.n_classes, target.ordinal, plan.leaf, _fixed(plan), plan.strictness)
     donors = arrange(nodes, rows, target.by_value)
-    window = window_of(coded) if plan.smooth and isinstance(coded, Numbers) else None
     scores: tuple[Score, ...] = ()
-    if plan.score_noise is not None and len(features) and target.n_classes > 1:
+    if plan.by_score and features and target.n_classes > 1:
+        by = _products(coded, features, sizes, plan)
         leaves = Leaves(donors, np.append(np.sort(nodes[nodes[:, FEATURE] < 0, START]), len(donors)))
-        scores = tuple(
-            _scores(coded, target, leaves, Predictors(board.work, features, scales, sizes, _products(coded, arms, _among(features, plan.events), sizes)))
-        )
-    return Step(coded, target.ranks, mine, window, nodes, donors, nominal, tables, scores)
+        scores = scores_of(coded, target, leaves, Predictors(board.work, at, scales, sizes, by))
+    window = window_of(coded) if plan.smooth and isinstance(coded, Numbers) else None
+    return Step(coded, target.ranks, column.cells, window, nodes, donors, nominal, tables, scores)
 
 
-def _among(features: IntArray, steps: Sequence[int]) -> IntArray:
-    return features[np.isin(features, steps)]
-
-
-def _products(coded: Coded, arms: IntArray, events: IntArray, sizes: IntArray) -> IntArray:
+def _products(coded: Coded, features: Sequence[int], sizes: IntArray, plan: Plan) -> tuple[int, ...]:
     """The steps whose products with all others enter a score: one arm, and for a time one event."""
-    few = [s[sizes[s] <= MOST_GROUPS][:1] for s in (arms, events if coded.column.role == "time" else events[:0])]
-    return np.concatenate(few)
+    wanted = [plan.arms, plan.events] if coded.column.role == "time" else [plan.arms]
+    few = [[s for s in steps if s in features and sizes[s] <= MOST_GROUPS] for steps in wanted]
+    return tuple(some[0] for some in few if some)
 
 
-def _scores(coded: Coded, target: Target, leaves: Leaves, predictors: Predictors) -> Iterator[Score]:
-    """What tells the values of a column apart, in the order in which it is asked: gaps from values, then values by rank, or one half of the classes from the other, and each half again."""
-    if not isinstance(coded, Codes):
-        held = coded.gaps == 0
-        if not held.all():
-            yield fit_score(predictors, leaves, held.astype(np.float32))
-        if held.any():
-            yield fit_score(predictors, leaves, np.where(held, _mid_ranks(target.ranks), np.nan).astype(np.float32))
-    elif coded.column.ordered:
-        yield fit_score(predictors, leaves, _mid_ranks(target.ranks).astype(np.float32))
-    else:
-        yield from _halves(target.classes, np.unique(target.classes), leaves, predictors)
-
-
-def _halves(classes: IntArray, some: IntArray, leaves: Leaves, predictors: Predictors) -> Iterator[Score]:
-    inside = np.isin(classes, some)
-    if len(some) < 2 or inside.sum() < FEW:
-        return
-    order = some
-    if len(some) > 2:
-        order = some[np.argsort(directions(predictors, leaves, classes, inside)[some], kind="stable")]
-    mass = np.cumsum(np.bincount(classes, minlength=int(classes.max()) + 1)[order])
-    cut = min(len(order) - 1, 1 + int(np.abs(mass[:-1] - mass[-1] / 2).argmin()))
-    yield fit_score(predictors, leaves, np.where(inside, np.isin(classes, order[cut:]), np.nan).astype(np.float32))
-    for half in (order[:cut], order[cut:]):
-        yield from _halves(classes, half, leaves, predictors)
-
-
-def _mid_ranks(ranks: IntArray) -> FloatArray:
-    counts = np.bincount(ranks)
-    return np.asarray(((np.cumsum(counts) - counts / 2) / max(len(ranks), 1))[ranks])
-
-
-def _gaps(coded: Coded, cells: Cells) -> Sequence[int]:
-    """The cells of a column that are gaps."""
+def _scale(column: Material, raw: IntArray) -> Scale | None:
+    cells, coded = column.cells, column.coded
+    if cells.nominal:
+        return None
     if isinstance(coded, Codes):
-        return [int(cells.table[-1])] if coded.levels and coded.levels[-1] is None else []
-    return range(cells.size - len(cells.tops))
+        return scale_of(raw, cells.size, int(bool(coded.levels) and coded.levels[-1] is None), last=True)
+    return scale_of(raw, cells.size, cells.size - len(cells.tops), last=False)
 
 
 def _fixed(plan: Plan) -> float:
@@ -201,8 +174,8 @@ def draw_steps(steps: Sequence[Step], n: int, rng: Rng, fixed: Sequence[Coded] =
             board.recode(step.nominal, step.tables)
             leaf_of = descend(step.nodes, board.work, n)
             seed = rng.integers(0, 2**63, dtype=np.uint64)
-            merits, scores = _matched(step, board.work)
-            donors = deal(step.nodes, leaf_of, step.donors, step.ranks, given, k % given.shape[1], merits, scores, seed)
+            ys, scores = _matched(step, board.work)
+            donors = deal(step.nodes, leaf_of, step.donors, step.ranks, given, k % given.shape[1], ys, scores, seed)
             coded = _values(step, donors, rng)
         board.put(k, step.cells, coded)
         drawn.append(coded)
