@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +13,8 @@ from twinset.generators.trees.codes import Target
 from twinset.generators.trees.score import Leaves, Predictors, Score, regression
 
 FEW = 20  # patients: fewer are not told apart
-CLEAR = 3.0  # deviations by which predictors must tell middle from ends, for spread to be followed
+CLEAR = 3.5  # standard errors of the clearest of all predictors of spread, for it to be followed
+BANDS = (0.0, 0.25, 0.4, 1.0)  # distances from the middle of a leaf inside which values are ranked again
 
 
 def scores_of(coded: Coded, target: Target, leaves: Leaves, predictors: Predictors) -> tuple[Score, ...]:
@@ -36,24 +38,25 @@ def _numbers(gap: IntArray, target: Target, leaves: Leaves, predictors: Predicto
             return
     y = np.where(gap, np.nan, mid_ranks(target.ranks)).astype(np.float32)
     fitted = regression(predictors, leaves, y)
-    ends = _ends(leaves, len(y))
-    if fitted.tells(ends) < CLEAR:
+    far = _far(leaves, len(y))
+    if fitted.clearest(far) < CLEAR:
         yield fitted.score(y)
         return
-    yield fitted.score(ends)
-    for side in (0.0, 1.0):
-        part = leaves.only(ends == side)
+    yield fitted.score(far)
+    for low, high in itertools.pairwise(BANDS):
+        band = (far >= low) & (far < high)
+        part = leaves.only(band)
         if len(part.rows) >= FEW:
-            some = np.where(ends == side, y, np.nan).astype(np.float32)
+            some = np.where(band, y, np.nan).astype(np.float32)
             yield regression(predictors, part, some).score(some)
 
 
-def _ends(leaves: Leaves, n: int) -> FloatArray:
-    """Whether each row is in the lowest or highest quarter of its leaf, float32 (n,), NaN where it is in none; a leaf's rows lie in order of value."""
+def _far(leaves: Leaves, n: int) -> FloatArray:
+    """How far each row is from the middle of its leaf, as a share of the leaf's rows, float32 (n,), NaN where it is in none; a leaf's rows lie in order of value."""
     out = np.full(n, np.nan, dtype=np.float32)
     sizes = np.diff(leaves.begin)
     place = (np.arange(len(leaves.rows)) - np.repeat(leaves.begin[:-1], sizes) + 0.5) / np.repeat(np.maximum(sizes, 1), sizes)
-    out[leaves.rows] = np.abs(place - 0.5) > 0.25
+    out[leaves.rows] = np.abs(place - 0.5)
     return out
 
 

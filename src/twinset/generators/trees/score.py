@@ -167,11 +167,10 @@ class Regression:
         told = (moments.T @ np.linalg.solve(self.gram, moments)) * root[:, None] * root
         return np.asarray(root * np.linalg.eigh((told + told.T) / 2)[1][:, -1])
 
-    def tells(self, y: FloatArray) -> float:
-        """How clearly the predictors tell ``y``: the sum of squares they explain, in standard deviations of what as many useless ones would."""
-        moments, some = self.x @ y[self.rows], y[self.rows]
-        told = float(moments @ np.linalg.solve(self.gram, moments)) / max(float(some.var()), 1e-12)
-        return (told - len(self.x)) / np.sqrt(2 * len(self.x))
+    def clearest(self, y: FloatArray) -> float:
+        """The largest of the terms' simple regressions on ``y``, in standard errors."""
+        some = y[self.rows]
+        return float(np.max(np.abs(self.x @ (some - some.mean())) / np.sqrt(np.diag(self.gram)))) / max(float(some.std()), 1e-6)
 
 
 def regression(predictors: Predictors, leaves: Leaves, y: FloatArray) -> Regression:
