@@ -22,6 +22,8 @@ from twinset.generators.trees.steps import Material, Plan, fit_steps
 
 __all__ = ["Trees", "TreesModel"]
 
+LARGE = 10_000
+
 
 @dataclass(frozen=True)
 class Trees:
@@ -100,6 +102,6 @@ class Trees:
         wanted = {c: tuple(p) for c, p in self.predictors.items()} | {c: () for c, m in self.methods.items() if m == "independent"}
         order, chosen = plan_visits(schema, coded, targets, cells, self.order, front, wanted)
         check_order(self.predictors, [schema.names[i] for i in order])
-        strictness = 3.0 if self.strictness is None else self.strictness
+        strictness = self.strictness if self.strictness is not None else 3.0 if len(targets[0].ranks) <= LARGE else 2.5
         arms, events = (tuple(k for k, i in enumerate(order) if schema[schema.names[i]].role == role) for role in ("arm", "event"))
         return Plan(order, chosen, self.leaf, self.gain, strictness, self.smooth == "window", self.dealing == "score", arms, events, self.by_arm)

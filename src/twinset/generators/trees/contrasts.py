@@ -4,51 +4,69 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from twinset.coding.columns import Coded, Codes
 from twinset.core.contracts import FloatArray, IntArray
 from twinset.generators.trees.codes import Target
-from twinset.generators.trees.score import Leaves, Predictors, Score, regression
+from twinset.generators.trees.score import Leaves, Predictors, Scores, regression
 
-FEW = 20  # patients: fewer are not told apart
+FEW = 50  # patients: fewer are not told apart
 CLEAR = 3.5  # standard errors of the clearest of all predictors of spread, for it to be followed
 BANDS = (0.0, 0.25, 0.4, 1.0)  # distances from the middle of a leaf inside which values are ranked again
 
 
-def scores_of(coded: Coded, target: Target, leaves: Leaves, predictors: Predictors) -> tuple[Score, ...]:
+@dataclass(frozen=True, repr=False)
+class Contrast:
+    """One score: in which round it is asked, of which train rows (int), what it is a regression of (float32 (n,) by train row), and its tables."""
+
+    round: int
+    rows: IntArray
+    y: FloatArray
+    tables: FloatArray
+
+
+def scores_of(coded: Coded, target: Target, leaves: Leaves, predictors: Predictors) -> Scores:
     """A number: gaps from values, middle from ends where predictors tell them, then by rank. A category: by rank if ordered, else one half of its classes
     from the other and each half again, halves being those that predictors tell best.
     """
-    if isinstance(coded, Codes):
-        if coded.column.ordered:
-            y = mid_ranks(target.ranks)
-            return (regression(predictors, leaves, y).score(y),)
-        return tuple(_halves(target.classes, np.unique(target.classes), leaves, predictors))
-    return tuple(_numbers(coded.gaps > 0, target, leaves, predictors))
+    chosen = predictors.strongest(leaves.rows, target.classes.astype(np.float32))
+    if not isinstance(coded, Codes):
+        found = list(_numbers(coded.gaps > 0, target, leaves, chosen))
+    elif coded.column.ordered:
+        y = mid_ranks(target.ranks)
+        found = [Contrast(0, leaves.rows, y, regression(chosen, leaves, y).tables(y))]
+    else:
+        found = list(_halves(target.classes, np.unique(target.classes), leaves, chosen, 0))
+    rounds, n = max((c.round for c in found), default=-1) + 1, len(target.ranks)
+    which, y = np.full((rounds, n), -1, dtype=np.int16), np.zeros((rounds, n), dtype=np.float32)
+    for c, contrast in enumerate(found):
+        which[contrast.round, contrast.rows] = c
+        y[contrast.round, contrast.rows] = contrast.y[contrast.rows]
+    tables = np.array([c.tables for c in found]) if found else np.zeros((0, 1, 0, 0), dtype=np.float32)
+    return Scores(tables, chosen.features, np.array(chosen.by, dtype=np.int64), chosen.sizes[list(chosen.by)], which, y)
 
 
-def _numbers(gap: IntArray, target: Target, leaves: Leaves, predictors: Predictors) -> Iterator[Score]:
+def _numbers(gap: IntArray, target: Target, leaves: Leaves, predictors: Predictors) -> Iterator[Contrast]:
+    begun = 0
     if gap.any():
         held = (~gap).astype(np.float32)
-        yield regression(predictors, leaves, held).score(held)
-        leaves = leaves.only(~gap)
+        yield Contrast(0, leaves.rows, held, regression(predictors, leaves, held).tables(held))
+        begun, leaves = 1, leaves.only(~gap)
         if len(leaves.rows) < FEW:
             return
-    y = np.where(gap, np.nan, mid_ranks(target.ranks)).astype(np.float32)
-    fitted = regression(predictors, leaves, y)
-    far = _far(leaves, len(y))
+    y = mid_ranks(target.ranks)
+    fitted, far = regression(predictors, leaves, y), _far(leaves, len(y))
     if fitted.clearest(far) < CLEAR:
-        yield fitted.score(y)
+        yield Contrast(begun, leaves.rows, y, fitted.tables(y))
         return
-    yield fitted.score(far)
+    yield Contrast(begun, leaves.rows, far, fitted.tables(far))
     for low, high in itertools.pairwise(BANDS):
-        band = (far >= low) & (far < high)
-        part = leaves.only(band)
+        part = leaves.only((far >= low) & (far < high))
         if len(part.rows) >= FEW:
-            some = np.where(band, y, np.nan).astype(np.float32)
-            yield regression(predictors, part, some).score(some)
+            yield Contrast(begun + 1, part.rows, y, regression(predictors, part, y).tables(y))
 
 
 def _far(leaves: Leaves, n: int) -> FloatArray:
@@ -60,21 +78,22 @@ def _far(leaves: Leaves, n: int) -> FloatArray:
     return out
 
 
-def _halves(classes: IntArray, some: IntArray, leaves: Leaves, predictors: Predictors) -> Iterator[Score]:
+def _halves(classes: IntArray, some: IntArray, leaves: Leaves, predictors: Predictors, begun: int) -> Iterator[Contrast]:
     if len(some) < 2 or len(leaves.rows) < FEW:
         return
-    fitted = regression(predictors, leaves, classes.astype(np.float32))
+    fitted, k = regression(predictors, leaves, classes.astype(np.float32)), int(classes.max()) + 1
     order = some if len(some) == 2 else some[np.argsort(fitted.directions(classes)[some], kind="stable")]
-    mass = np.cumsum(np.bincount(classes[leaves.rows], minlength=int(classes.max()) + 1)[order])
+    mass = np.cumsum(np.bincount(classes[leaves.rows], minlength=k)[order])
     cut = min(len(order) - 1, 1 + int(np.abs(mass[:-1] - mass[-1] / 2).argmin()))
-    upper, inside = np.zeros(int(classes.max()) + 1, dtype=np.float32), np.zeros(int(classes.max()) + 1, dtype=bool)
-    upper[order[cut:]], inside[some] = 1, True
-    yield fitted.score(upper[classes] if inside.all() else np.where(inside[classes], upper[classes], np.nan).astype(np.float32))
+    upper = np.zeros(k, dtype=np.float32)
+    upper[order[cut:]] = 1
+    y = upper[classes]
+    yield Contrast(begun, leaves.rows, y, fitted.tables(y))
     for half in (order[:cut], order[cut:]):
         if len(half) > 1:
-            mine = np.zeros(len(inside), dtype=bool)
+            mine = np.zeros(k, dtype=bool)
             mine[half] = True
-            yield from _halves(classes, half, leaves.only(mine[classes]), predictors)
+            yield from _halves(classes, half, leaves.only(mine[classes]), predictors, begun + 1)
 
 
 def mid_ranks(ranks: IntArray) -> FloatArray:

@@ -9,6 +9,7 @@ from twinset.core.contracts import IntArray
 from twinset.generators.trees.grow import CUT, END, FEATURE, LEFT, PARENT, RIGHT, START
 
 SWAPS = 12
+GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
 PICKS = 24
 
 
@@ -74,12 +75,6 @@ def _by_leaf(leaf_of: IntArray, n_nodes: int) -> tuple[IntArray, IntArray]:
 
 
 @njit(cache=True, nogil=True)
-def _normal(state: IntArray) -> float:
-    """Standard normal (Box and Muller)."""
-    return float(np.sqrt(-2.0 * np.log(1.0 - _next(state))) * np.cos(2.0 * np.pi * _next(state)))
-
-
-@njit(cache=True, nogil=True)
 def _deal_leaf(mine: IntArray, donors: IntArray, chosen: IntArray, state: IntArray) -> None:
     """The rows of one leaf in random order take its donors evenly."""
     k, m = mine.size, donors.size
@@ -119,32 +114,58 @@ def _quantile(p: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _join(mine, chosen, y, score, state):  # type: ignore[no-untyped-def]
-    """The donors that these rows hold, in order of ``y``, are handed round to the rows in order of their score with as much noise as leaves y's regression on it as it is.
+def _join(mine, held, y, score, chosen, state):  # type: ignore[no-untyped-def]
+    """The donors ``held`` by these rows, in order of their ``y``, go to the rows in order of score + noise, with as much noise as leaves the regression of y
+    on the score as it is. ``mine`` is put in that order.
 
-    If y is a monotone function of score + noise, normal with variance t², cov(y, score) / var(score) is K / t, K the mean of y times its normal scores: so t = K.
-    ``mine`` is put in that order.
+    If y is a monotone function of score + noise, normal with variance t², then cov(y, score) / var(score) = K / t, K the mean of y times its normal
+    scores; in train it is 1, so t = K. The noise is spread evenly along the score (golden-ratio steps), so that estimates scatter less about train's.
     """
     k = mine.size
-    held, values = chosen[mine], np.empty(k, np.float64)
+    order, by_score = np.argsort(y, kind="mergesort"), np.argsort(score, kind="mergesort")
+    spread, square = 0.0, 0.0
     for i in range(k):
-        values[i] = y[held[i]]
-    order = np.argsort(values, kind="mergesort")
-    spread, mean, square = 0.0, 0.0, 0.0
+        spread += y[order[i]] * _quantile((i + 0.5) / k) / k
+    mean = score.mean()
     for i in range(k):
-        spread += values[order[i]] * _quantile((i + 0.5) / k) / k
-        mean += score[mine[i]] / k
-    for i in range(k):
-        square += (score[mine[i]] - mean) ** 2 / k
-    noise, wish, u = np.sqrt(max(spread * spread - square, 0.0)), np.empty(k, np.float64), _next(state)
-    by_score = np.argsort(score[mine], kind="mergesort")
-    for i in range(k):
-        u = (u + 0.6180339887498949) % 1.0
-        wish[by_score[i]] = score[mine[by_score[i]]] + noise * _quantile(min(max(u, 1e-9), 1 - 1e-9))
-    rows = mine[np.argsort(wish)]
+        square += (score[i] - mean) ** 2 / k
+    noise, u = np.sqrt(max(spread * spread - square, 0.0)), _next(state)
+    for i in by_score:
+        u = (u + GOLDEN) % 1.0
+        score[i] += noise * _quantile(min(max(u, 1e-9), 1.0 - 1e-9))
+    rows = mine[np.argsort(score)]
     for i in range(k):
         mine[i] = rows[i]
         chosen[rows[i]] = held[order[i]]
+
+
+@njit(cache=True, nogil=True)
+def _match(mine, chosen, first, work, features, group, tables, which, ys, state):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
+    """The donors of a leaf's rows handed round, one round of scores after another. ``first``: score 0 of every row."""
+    for turn in range(which.shape[0]):
+        asked = which[turn][chosen[mine]]
+        order = np.argsort(asked, kind="mergesort") if asked.min() < asked.max() else np.arange(mine.size)
+        start = 0
+        while start < mine.size:
+            c, end = asked[order[start]], start
+            while end < mine.size and asked[order[end]] == c:
+                end += 1
+            if c >= 0 and end - start > 1:
+                part = mine[order[start:end]]
+                held = chosen[part]
+                score = np.empty(part.size, np.float64)
+                for i in range(part.size):
+                    row = part[i]
+                    if c == 0:
+                        score[i] = first[row]
+                        continue
+                    total = 0.0
+                    for p in range(features.size):
+                        total += tables[c, group[row], p, work[features[p], row]]
+                    score[i] = total
+                _join(part, held, ys[turn][held].astype(np.float64), score, chosen, state)
+                mine[order[start:end]] = part
+            start = end
 
 
 @njit(cache=True, nogil=True)
@@ -163,12 +184,11 @@ def _swap(at: int, mine: IntArray, chosen: IntArray, given: IntArray, state: Int
 
 
 @njit(cache=True, nogil=True)
-def deal(nodes, leaf_of, donors, ranks, given, slot, ys, scores, seed):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
+def deal(nodes, leaf_of, donors, ranks, given, slot, seed, first, work, features, group, tables, which, ys):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
     """Donors of one column for n rows, int32 (n,).
 
     The k rows of a leaf with m donors take donors floor((i + u) m / k) of the leaf sorted by value: every donor serves floor or ceil of k/m rows.
-    Which row gets which: at random, or where there are ``ys`` float32 (scores, train rows) and ``scores`` float32 (scores, n) as each score in turn orders
-    the donors that have a part in it (``_join``).
+    Which row gets which: at random, then handed round by the scores (``score.Scores``; no rounds: they stay as they are).
     Nobody gives one row two values: swap within the leaf, else another donor of the leaf, else of its parent. Where all donors of a leaf hold the same
     value the question does not arise. ``given``: int32 (n, slots), who gave so far (-1: nobody); written at ``slot``.
     """
@@ -182,16 +202,11 @@ def deal(nodes, leaf_of, donors, ranks, given, slot, ys, scores, seed):  # type:
         _deal_leaf(mine, own, chosen, state)
         alike = ranks[own[0]] == ranks[own[-1]]
         if not alike:
-            for c in range(ys.shape[0]):
-                part = mine[~np.isnan(ys[c][chosen[mine]])]
-                if part.size > 1:
-                    _join(part, chosen, ys[c], scores[c], state)
-                if part.size == mine.size:
-                    mine[:] = part
-        for at in range(mine.size):
-            row = mine[at]
-            if not alike and _given(given[row], chosen[row]) and not _swap(at, mine, chosen, given, state):
-                chosen[row] = _elsewhere(nodes, node, donors, given[row], state)
+            _match(mine, chosen, first, work, features, group, tables, which, ys, state)
+            for at in range(mine.size):
+                row = mine[at]
+                if _given(given[row], chosen[row]) and not _swap(at, mine, chosen, given, state):
+                    chosen[row] = _elsewhere(nodes, node, donors, given[row], state)
         for row in mine:
             given[row, slot] = -1 if alike else chosen[row]
     return chosen

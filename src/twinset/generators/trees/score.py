@@ -25,25 +25,24 @@ PENALTY = 4.0  # of the ridge, on columns of unit standard deviation
 SHRINK = 10.0  # patients of the average added to each level of a nominal predictor
 CURVED = 8  # a predictor of more cells also enters as its square
 MOST_PREDICTORS = 40
-ROWS = 10_000  # the coefficients are estimated on so many rows at most
+ROWS = 40_000  # the coefficients are estimated on so many rows at most
 
 
 @dataclass(frozen=True, repr=False)
-class Score:
-    """A sum of tables looked up by cell. ``tables``: float32 (groups, predictors, cells); ``features``: int64 (predictors,), rows of the board;
-    ``by``: int64, the steps whose cells together are the group; ``sizes``: int64, their cells. ``y``: float32 (n,) by train row, what the score is a
-    regression of, NaN where a row has no part in it.
+class Scores:
+    """All scores of a column. ``tables``: float32 (scores, groups, predictors, cells), to be summed over predictors by cell; ``features``: int64
+    (predictors,), rows of the board; ``by``: int64, the steps whose cells together are the group, and ``sizes`` int64, how many they have.
+
+    Donors are told apart in rounds: ``which`` int16 (rounds, train rows) names the score that a train row has a part in (-1: none), ``y`` float32 of the same
+    shape is what that score is a regression of. In the first round all have a part in score 0.
     """
 
     tables: FloatArray
     features: IntArray
     by: IntArray
     sizes: IntArray
+    which: IntArray
     y: FloatArray
-
-    def of(self, work: IntArray) -> FloatArray:
-        """The score of each row of a board, float32 (n,)."""
-        return np.asarray(add_up(work, self.features, self.tables, self.by, self.sizes))
 
 
 @dataclass(frozen=True, repr=False)
@@ -146,18 +145,18 @@ class Regression:
     gram: FloatArray
     spread: FloatArray
 
-    def score(self, y: FloatArray) -> Score:
-        """The score for ``y``, float32 (n,) by train row."""
+    def tables(self, y: FloatArray) -> FloatArray:
+        """The score for ``y``, float32 (n,) by train row: float32 (groups, predictors, cells)."""
         p, terms = self.predictors, self.terms
         weights = np.linalg.solve(self.gram, self.x @ y[self.rows]) / self.spread
-        by, sizes = np.array(p.by, dtype=np.int64), p.sizes[list(p.by)]
+        scaled = terms.tables * weights[:, None].astype(np.float32)
+        sizes = p.sizes[list(p.by)]
         cells = np.indices(tuple(sizes)).reshape(len(sizes), -1) if len(sizes) else np.zeros((0, 1), dtype=np.int64)
         tables = np.zeros((cells.shape[1], len(p.features), terms.tables.shape[1]), dtype=np.float32)
-        scaled = terms.tables * weights[:, None].astype(np.float32)
-        for t in range(len(weights)):
-            where = slice(None) if terms.cell[t] < 0 else cells[p.by.index(terms.step[t])] == terms.cell[t]
-            tables[where, terms.place[t]] += scaled[t]
-        return Score(tables, p.features, by, sizes, y)
+        np.add.at(tables, (slice(None), terms.place[terms.cell < 0]), scaled[terms.cell < 0])
+        for t in np.flatnonzero(terms.cell >= 0):
+            tables[cells[p.by.index(terms.step[t])] == terms.cell[t], terms.place[t]] += scaled[t]
+        return tables
 
     def directions(self, classes: IntArray) -> FloatArray:
         """A value for each class such that the predictors tell the values apart as well as they can: the first direction of a ridge discriminant analysis."""
@@ -174,10 +173,9 @@ class Regression:
 
 
 def regression(predictors: Predictors, leaves: Leaves, y: FloatArray) -> Regression:
-    """What the rows of ``leaves`` (a sample of 10,000 where there are more) tell; ``y`` chooses among many predictors, and places nominal ones."""
+    """What the rows of ``leaves`` (a sample of 10,000 where there are more) tell; ``y`` places nominal predictors."""
     some = leaves.thinned(ROWS)
-    p = predictors.strongest(some.rows, y)
-    terms = p.terms(some.rows, y)
+    p, terms = predictors, predictors.terms(some.rows, y)
     x, spread = design(p.work, some.rows, some.begin, terms.feature, terms.tables, terms.step, terms.cell)
     gram = x @ x.T
     gram[np.diag_indices(len(x))] += PENALTY
@@ -243,15 +241,21 @@ def design(work, rows, begin, feature, tables, step, only):  # type: ignore[no-u
 
 
 @njit(cache=True, nogil=True)
-def add_up(work, features, tables, by, sizes):  # type: ignore[no-untyped-def]
-    """The sum of the tables for every row of ``work``, float32 (n,)."""
-    n = work.shape[1]
-    out, group = np.zeros(n, np.float32), np.zeros(n, np.int64)
+def groups_of(work, by, sizes):  # type: ignore[no-untyped-def]
+    """The group of every row: its cells of the steps ``by`` as one number, int64 (n,)."""
+    group = np.zeros(work.shape[1], np.int64)
     for b in range(by.size):
-        for i in range(n):
+        for i in range(group.size):
             group[i] = group[i] * sizes[b] + work[by[b], i]
+    return group
+
+
+@njit(cache=True, nogil=True)
+def add_up(work, features, tables, group):  # type: ignore[no-untyped-def]
+    """The sum of the tables, float32 (groups, predictors, cells), for every row of ``work``, float32 (n,)."""
+    out = np.zeros(work.shape[1], np.float32)
     for p in range(features.size):
         cells = work[features[p]]
-        for i in range(n):
+        for i in range(out.size):
             out[i] += tables[group[i], p, cells[i]]
     return out

@@ -8,18 +8,27 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from twinset.coding.columns import Coded, Codes, Numbers
-from twinset.core.contracts import FloatArray, IntArray
+from twinset.core.contracts import IntArray
 from twinset.core.seeds import Rng
 from twinset.generators.trees.codes import N_CELLS, N_LEVEL_CLASSES, Cells, Target, merge_levels
 from twinset.generators.trees.contrasts import scores_of
 from twinset.generators.trees.draw import deal, descend
 from twinset.generators.trees.grow import FEATURE, START, arrange, grow
 from twinset.generators.trees.nominal import reorder
-from twinset.generators.trees.score import Leaves, Predictors, Scale, Score, one_thread, scale_of
+from twinset.generators.trees.score import Leaves, Predictors, Scale, Scores, add_up, groups_of, one_thread, scale_of
 from twinset.generators.trees.smooth import Window, window_of
 
 SLOTS = 64
 MOST_GROUPS = 6  # an arm or event of more levels has no products
+NOTHING = (
+    np.zeros(0, np.float32),
+    np.zeros((0, 0), np.uint8),
+    np.zeros(0, np.int64),
+    np.zeros(0, np.int64),
+    np.zeros((0, 1, 0, 0), np.float32),
+    np.zeros((0, 0), np.int16),
+    np.zeros((0, 0), np.float32),
+)
 OUTCOMES = ("event", "time", "outcome")  # split by arm first
 
 
@@ -46,7 +55,7 @@ class Plan:
 class Step:
     """One column: its donors' values, its tree, who of a leaf suits which row, and how to code it for the columns after it.
 
-    ``scores``: none where donors go out at random.
+    ``scores``: ``None`` where donors go out at random.
     """
 
     train: Coded
@@ -57,7 +66,7 @@ class Step:
     donors: IntArray
     nominal: IntArray
     tables: IntArray
-    scores: tuple[Score, ...] = ()
+    scores: Scores | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -116,7 +125,7 @@ def _fit_one(column: Material, k: int, plan: Plan, *, board: Board, widths: IntA
     at, before = np.array(features, dtype=np.int64), np.array(first, dtype=np.int64)
     nodes, rows = grow(board.work, sizes, at, before, target.classes, target.n_classes, target.ordinal, plan.leaf, _fixed(plan), plan.strictness)
     donors = arrange(nodes, rows, target.by_value)
-    scores: tuple[Score, ...] = ()
+    scores = None
     if plan.by_score and features and target.n_classes > 1:
         by = _products(coded, features, sizes, plan)
         leaves = Leaves(donors, np.append(np.sort(nodes[nodes[:, FEATURE] < 0, START]), len(donors)))
@@ -174,19 +183,20 @@ def draw_steps(steps: Sequence[Step], n: int, rng: Rng, fixed: Sequence[Coded] =
             board.recode(step.nominal, step.tables)
             leaf_of = descend(step.nodes, board.work, n)
             seed = rng.integers(0, 2**63, dtype=np.uint64)
-            ys, scores = _matched(step, board.work)
-            donors = deal(step.nodes, leaf_of, step.donors, step.ranks, given, k % given.shape[1], ys, scores, seed)
+            donors = deal(step.nodes, leaf_of, step.donors, step.ranks, given, k % given.shape[1], seed, *_scored(step.scores, board.work))
             coded = _values(step, donors, rng)
         board.put(k, step.cells, coded)
         drawn.append(coded)
     return drawn
 
 
-def _matched(step: Step, work: IntArray) -> tuple[FloatArray, FloatArray]:
-    """The scores of the donors and of the rows: float32 (scores, train rows) and (scores, n)."""
-    if not step.scores:
-        return np.zeros((0, 0), dtype=np.float32), np.zeros((0, 0), dtype=np.float32)
-    return np.array([s.y for s in step.scores]), np.array([s.of(work) for s in step.scores])
+def _scored(scores: Scores | None, work: IntArray) -> tuple[np.ndarray, ...]:
+    """What dealing needs of the scores, flat."""
+    if scores is None or not len(scores.tables):
+        return NOTHING
+    group = groups_of(work, scores.by, scores.sizes)
+    first = add_up(work, scores.features, scores.tables[0], group)
+    return first, work, scores.features, group, scores.tables, scores.which, scores.y
 
 
 def _values(step: Step, donors: IntArray, rng: Rng) -> Coded:
