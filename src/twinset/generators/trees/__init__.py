@@ -18,7 +18,7 @@ from twinset.generators.trees.codes import cells_of, target_of
 from twinset.generators.trees.model import Part, TreesModel, split_rows
 from twinset.generators.trees.order import plan_visits
 from twinset.generators.trees.settings import check_columns, check_order, check_values
-from twinset.generators.trees.steps import Material, Plan, fit_steps
+from twinset.generators.trees.steps import OUTCOMES, Material, Plan, fit_steps
 
 __all__ = ["Trees", "TreesModel"]
 
@@ -103,5 +103,6 @@ class Trees:
         order, chosen = plan_visits(schema, coded, targets, cells, self.order, front, wanted)
         check_order(self.predictors, [schema.names[i] for i in order])
         strictness = self.strictness if self.strictness is not None else 3.0 if len(targets[0].ranks) <= LARGE else 2.5
-        arms, events = (tuple(k for k, i in enumerate(order) if schema[schema.names[i]].role == role) for role in ("arm", "event"))
-        return Plan(order, chosen, self.leaf, self.gain, strictness, self.smooth == "window", self.dealing == "score", arms, events, self.by_arm)
+        roles = [schema[schema.names[i]].role for i in order]
+        arms, events, outcomes = (tuple(k for k, role in enumerate(roles) if role in some) for some in (("arm",), ("event",), OUTCOMES))
+        return Plan(order, chosen, self.leaf, self.gain, strictness, self.smooth == "window", self.dealing == "score", arms, events, outcomes, self.by_arm)

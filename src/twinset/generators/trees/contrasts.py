@@ -81,13 +81,17 @@ def _far(leaves: Leaves, n: int) -> FloatArray:
 def _halves(classes: IntArray, some: IntArray, leaves: Leaves, predictors: Predictors, begun: int) -> Iterator[Contrast]:
     if len(some) < 2 or len(leaves.rows) < FEW:
         return
-    fitted, k = regression(predictors, leaves, classes.astype(np.float32)), int(classes.max()) + 1
-    order = some if len(some) == 2 else some[np.argsort(fitted.directions(classes)[some], kind="stable")]
+    k, order, fitted = int(classes.max()) + 1, some, None
+    if len(some) > 2:
+        fitted = regression(predictors, leaves, None)
+        order = some[np.argsort(fitted.directions(classes)[some], kind="stable")]
     mass = np.cumsum(np.bincount(classes[leaves.rows], minlength=k)[order])
     cut = min(len(order) - 1, 1 + int(np.abs(mass[:-1] - mass[-1] / 2).argmin()))
     upper = np.zeros(k, dtype=np.float32)
     upper[order[cut:]] = 1
     y = upper[classes]
+    if fitted is None or predictors.nominal:
+        fitted = regression(predictors, leaves, y)
     yield Contrast(begun, leaves.rows, y, fitted.tables(y))
     for half in (order[:cut], order[cut:]):
         if len(half) > 1:

@@ -75,21 +75,21 @@ class Leaves:
 
 @dataclass(frozen=True, repr=False)
 class Terms:
-    """The columns of the regression: ``feature`` int64 (t,), row of the board; ``tables`` float32 (t, cells); ``step`` and ``cell`` int64 (t,): the only cell of
-    another row of the board in which the term is not nought (-1: everywhere); ``place`` int64 (t,): position of the feature in the score.
+    """The columns of the regression. ``place``: int64 (t,), which predictor; ``tables``: float32 (t, cells), its values by cell; ``step``: int64 (t,), another
+    row of the board (-1: none) by whose cell they are multiplied with ``factor``, float32 (t, cells of the step).
     """
 
-    feature: IntArray
+    place: IntArray
     tables: FloatArray
     step: IntArray
-    cell: IntArray
-    place: IntArray
+    factor: FloatArray
 
 
 @dataclass(frozen=True, repr=False)
 class Predictors:
     """What a score may look at. ``work``: uint8 (steps, n), the board; ``features``: int64 (p,), rows of it; ``scales``: of each step, ``None`` where its
-    cells have no order; ``sizes``: int64 (steps,); ``by``: the steps whose products with all others enter (an arm; for a time an event too).
+    cells have no order; ``sizes``: int64 (steps,); ``by``: the steps whose products with all others enter (an arm; for a time an event too): level by level
+    with the steps in ``closely``, as one axis with the others.
     """
 
     work: IntArray
@@ -97,6 +97,7 @@ class Predictors:
     scales: Sequence[Scale | None]
     sizes: IntArray
     by: tuple[int, ...]
+    closely: frozenset[int]
 
     def strongest(self, rows: IntArray, y: FloatArray) -> Predictors:
         """At most 40 of them: those of ``by``, and those whose cells correlate most with ``y``."""
@@ -107,31 +108,52 @@ class Predictors:
         strength = np.array([np.inf if f in self.by else abs(self._placed(some, y, f)[self.work[f, some]] @ centred) for f in self.features])
         return replace(self, features=np.sort(self.features[np.argsort(-strength, kind="stable")[:MOST_PREDICTORS]]))
 
-    def terms(self, rows: IntArray, y: FloatArray) -> Terms:
-        """Every predictor, its square where it has many cells, its gaps where it has any, and its products with the levels of ``by``."""
-        found: list[tuple[int, FloatArray, int, int]] = []
-        products = [(step, cell) for step in self.by for cell in range(1, int(self.sizes[step]))]
+    @property
+    def nominal(self) -> bool:
+        """Whether the cells of some have no order of their own."""
+        return any(self.scales[f] is None for f in self.features)
+
+    def terms(self, rows: IntArray, y: FloatArray | None) -> Terms:
+        """Every predictor, its square where it has many cells, its gaps where it has any, and its products with ``by``. Nominal ones are placed by the mean of ``y``, or as the tree has them."""
+        places = {int(f): self._placed(rows, y, int(f)) for f in self.features}
+        factors = {step: _contrasts(int(self.sizes[step]), places[step]) for step in self.by}
+        found: list[tuple[int, FloatArray, int, FloatArray | None]] = []
         for p, f in enumerate(self.features):
             scale = self.scales[f]
-            place = self._placed(rows, y, f)
-            found.append((p, place, -1, -1))
-            found += [(p, table, -1, -1) for table in (scale.more if scale else ())]
-            found += [(p, np.ones(len(place)) if f == step else place, step, cell) for step, cell in products]
-        tables = np.zeros((len(found), int(self.sizes[self.features].max())), dtype=np.float32)
-        for t, (_, place, _, _) in enumerate(found):
-            tables[t, : len(place)] = place
-        at, step, cell = np.array([(p, s, c) for p, _, s, c in found], dtype=np.int64).T
-        return Terms(self.features[at], tables, step, cell, at)
+            found.append((p, places[f], -1, None))
+            found += [(p, table, -1, None) for table in (scale.more if scale else ())]
+            for step, (levels, axis) in factors.items():
+                if f == step:
+                    found += [(p, np.ones(len(axis)), step, level) for level in levels]
+                else:
+                    found += [(p, places[f], step, level) for level in (levels if f in self.closely else [axis])]
+        return _terms(found, int(self.sizes[self.features].max()), max([int(self.sizes[step]) for step in self.by], default=1))
 
-    def _placed(self, rows: IntArray, y: FloatArray, feature: int) -> FloatArray:
-        """Where each cell of a predictor lies: its mid-rank, or the target's mean there, shrunk, where cells have no order."""
+    def _placed(self, rows: IntArray, y: FloatArray | None, feature: int) -> FloatArray:
+        """Where each cell of a predictor lies: its mid-rank, or the mean of y there, shrunk, where cells have no order."""
         scale, size = self.scales[feature], int(self.sizes[feature])
         if scale is not None:
             return scale.place
         cells = self.work[feature, rows]
         counts = np.bincount(cells, minlength=size)
+        if y is None:
+            return _standard(np.cumsum(counts) - counts / 2, counts)
         means = (np.bincount(cells, weights=y[rows], minlength=size) + SHRINK * y[rows].mean()) / (counts + SHRINK)
         return _standard(means, counts)
+
+
+def _contrasts(size: int, axis: FloatArray) -> tuple[list[FloatArray], FloatArray]:
+    """The levels but the first, one by one, and all of them on one axis."""
+    return list(np.eye(size)[1:]), axis if size > 2 else np.eye(2)[1]
+
+
+def _terms(found: Sequence[tuple[int, FloatArray, int, FloatArray | None]], width: int, groups: int) -> Terms:
+    tables, factor = np.zeros((len(found), width), dtype=np.float32), np.zeros((len(found), groups), dtype=np.float32)
+    for t, (_, table, _, by) in enumerate(found):
+        tables[t, : len(table)] = table
+        if by is not None:
+            factor[t, : len(by)] = by
+    return Terms(np.array([p for p, *_ in found]), tables, np.array([step for _, _, step, _ in found]), factor)
 
 
 @dataclass(frozen=True, repr=False)
@@ -153,9 +175,11 @@ class Regression:
         sizes = p.sizes[list(p.by)]
         cells = np.indices(tuple(sizes)).reshape(len(sizes), -1) if len(sizes) else np.zeros((0, 1), dtype=np.int64)
         tables = np.zeros((cells.shape[1], len(p.features), terms.tables.shape[1]), dtype=np.float32)
-        np.add.at(tables, (slice(None), terms.place[terms.cell < 0]), scaled[terms.cell < 0])
-        for t in np.flatnonzero(terms.cell >= 0):
-            tables[cells[p.by.index(terms.step[t])] == terms.cell[t], terms.place[t]] += scaled[t]
+        for t, (place, step) in enumerate(zip(terms.place.tolist(), terms.step.tolist(), strict=True)):
+            if step < 0:
+                tables[:, place] += scaled[t]
+            else:
+                tables[:, place] += terms.factor[t, cells[p.by.index(step)], None] * scaled[t]
         return tables
 
     def directions(self, classes: IntArray) -> FloatArray:
@@ -172,11 +196,11 @@ class Regression:
         return float(np.max(np.abs(self.x @ (some - some.mean())) / np.sqrt(np.diag(self.gram)))) / max(float(some.std()), 1e-6)
 
 
-def regression(predictors: Predictors, leaves: Leaves, y: FloatArray) -> Regression:
-    """What the rows of ``leaves`` (a sample of 10,000 where there are more) tell; ``y`` places nominal predictors."""
+def regression(predictors: Predictors, leaves: Leaves, y: FloatArray | None) -> Regression:
+    """What the rows of ``leaves`` (a sample of 10,000 where there are more) tell; ``y`` places nominal predictors, see ``Predictors.terms``."""
     some = leaves.thinned(ROWS)
     p, terms = predictors, predictors.terms(some.rows, y)
-    x, spread = design(p.work, some.rows, some.begin, terms.feature, terms.tables, terms.step, terms.cell)
+    x, spread = design(p.work, some.rows, some.begin, p.features[terms.place], terms.tables, terms.step, terms.factor)
     gram = x @ x.T
     gram[np.diag_indices(len(x))] += PENALTY
     return Regression(p, some.rows, terms, x, gram, spread)
@@ -214,7 +238,7 @@ def _standard(place: FloatArray, sizes: IntArray) -> FloatArray:
 
 
 @njit(cache=True, nogil=True)
-def design(work, rows, begin, feature, tables, step, only):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
+def design(work, rows, begin, feature, tables, step, factor):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, arrays are passed flat
     """The regression's columns, float32 (terms, rows), of unit standard deviation and then centred in every leaf; and the deviations, float32 (terms,)."""
     n = rows.size
     out, spread = np.empty((feature.size, n), np.float32), np.ones(feature.size, np.float32)
@@ -222,7 +246,9 @@ def design(work, rows, begin, feature, tables, step, only):  # type: ignore[no-u
         cells, table = work[feature[t]], tables[t]
         total, square = 0.0, 0.0
         for i in range(n):
-            v = table[cells[rows[i]]] if only[t] < 0 or work[step[t], rows[i]] == only[t] else np.float32(0.0)
+            v = table[cells[rows[i]]]
+            if step[t] >= 0:
+                v *= factor[t, work[step[t], rows[i]]]
             out[t, i] = v
             total += v
             square += v * v

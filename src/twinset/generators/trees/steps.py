@@ -36,7 +36,7 @@ OUTCOMES = ("event", "time", "outcome")  # split by arm first
 class Plan:
     """What the fit was told: the visit order, the predictors of each step, and the stopping rule.
 
-    ``by_score``: whether a leaf's donors go out by score; ``arms``, ``events``: the steps of that role; ``by_arm``: whether outcomes are split by arm first.
+    ``by_score``: whether a leaf's donors go out by score; ``arms``, ``events``: the steps of that role; ``outcomes``: those of an outcome's, event's or time's; ``by_arm``: whether outcomes are split by arm first.
     """
 
     order: tuple[int, ...]
@@ -48,6 +48,7 @@ class Plan:
     by_score: bool
     arms: tuple[int, ...]
     events: tuple[int, ...]
+    outcomes: tuple[int, ...]
     by_arm: bool
 
 
@@ -129,7 +130,7 @@ def _fit_one(column: Material, k: int, plan: Plan, *, board: Board, widths: IntA
     if plan.by_score and features and target.n_classes > 1:
         by = _products(coded, features, sizes, plan)
         leaves = Leaves(donors, np.append(np.sort(nodes[nodes[:, FEATURE] < 0, START]), len(donors)))
-        scores = scores_of(coded, target, leaves, Predictors(board.work, at, scales, sizes, by))
+        scores = scores_of(coded, target, leaves, Predictors(board.work, at, scales, sizes, by, _closely(coded, features, plan)))
     window = window_of(coded) if plan.smooth and isinstance(coded, Numbers) else None
     return Step(coded, target.ranks, column.cells, window, nodes, donors, nominal, tables, scores)
 
@@ -139,6 +140,11 @@ def _products(coded: Coded, features: Sequence[int], sizes: IntArray, plan: Plan
     wanted = [plan.arms, plan.events] if coded.column.role == "time" else [plan.arms]
     few = [[s for s in steps if s in features and sizes[s] <= MOST_GROUPS] for steps in wanted]
     return tuple(some[0] for some in few if some)
+
+
+def _closely(coded: Coded, features: Sequence[int], plan: Plan) -> frozenset[int]:
+    """Whose products with an arm enter level by level: of outcomes, those of all."""
+    return frozenset(features if coded.column.role in OUTCOMES else plan.outcomes)
 
 
 def _scale(column: Material, raw: IntArray) -> Scale | None:
