@@ -1,7 +1,8 @@
 """Sequential trees: every column is drawn, given those before it, from the leaves of a tree.
 
-``codes``: columns as cells. ``order``: who is visited when. ``grow``: one tree. ``draw``: dealing donors out.
-``smooth``: rare numbers. ``steps``: the sequence, fitted and drawn. ``model``: strata, conditions, back to a table.
+``codes``: columns as cells. ``order``: who is visited when. ``grow``: one tree, ``nominal``: what it sees of categories. ``contrasts`` and ``score``:
+which donor suits which row of a leaf. ``draw``: dealing donors out. ``smooth``: rare numbers. ``steps``: the sequence, fitted and drawn.
+``model``: strata, conditions, back to a table.
 """
 
 from __future__ import annotations
@@ -30,8 +31,11 @@ class Trees:
     """Sequential classification trees, as users of R's synthpop know them, on ordered cells and in one compiled pass.
 
     Each column in turn is drawn from a tree on the columns before it: a synthetic row falls to a leaf and takes the value of a
-    train patient there (a donor). Within a leaf donors are dealt out evenly, nobody gives one row two values unless there is
-    no other way, and numbers held by fewer than ten patients are redrawn from a window, so rare values and extremes are not handed out.
+    train patient there (a donor). Within a leaf donors are dealt out evenly and go to the rows in order of a regression score with its residual noise, so
+    that margins stay exact and effects are not flattened; nobody gives one row two values unless there is no other way, and numbers held by fewer than ten
+    patients are redrawn from a window, so rare values and extremes are not handed out. Events, times and outcomes are split by the arm first.
+
+    Measured limits: at 400 patients a curved effect on a yes/no outcome loses two thirds of its curvature, at 1,500 two fifths.
 
     Use it as the first choice for fidelity. It is not differentially private (it reveals), and it does not hide that a *category* exists:
     every released level occurs in train, rare ones too; nothing is pooled. Pool rare levels, or declare a public code list, before fitting.
@@ -49,13 +53,16 @@ class Trees:
             (0 accepts any gain). ``None``: the calibrated test of ``strictness`` instead.
         strictness: the calibrated split test, in standard deviations of a pointless cut's gain (its weighted chi-squared law is matched
             by Satterthwaite's degrees of freedom and Wilson-Hilferty's root, so two-class and many-class targets are treated alike).
-            ``None``: 2 below 10,000 rows, 2.5 above. Higher leaks less and keeps less.
+            ``None``: 3 up to 10,000 rows, 2.5 above. Higher leaks less and keeps less.
         smooth: ``"window"`` redraws rare numbers, ``"none"`` hands out train values as they are (leaks; for comparison).
         strata: category columns; a separate sequence is fitted in each of their combinations, and their sizes are kept.
+        dealing: how a leaf's donors go to its rows: ``"score"``, or ``"random"``, which flattens effects by 15 to 40 % at a few hundred patients (for comparison).
+        by_arm: whether events, times and outcomes are split by the arm before anything else, whatever that gains.
 
     Gaps: each missing code and null is a cell of its own, drawn like a value. Heavy values (zeros of a semicontinuous column) are cells of their own too.
     Growth: n log n in rows, quadratic in columns up to 200 of them and linear beyond (but for the choice of predictors).
-    Source: measured recipe of this project; Nowok, Raab and Dibben, J. Stat. Softw. 74(11), 2016 for the sequence.
+    Source: measured recipe of this project; Nowok, Raab and Dibben, J. Stat. Softw. 74(11), 2016 for the sequence; dealing by score is predictive mean
+    matching (Little, J. Bus. Econ. Stat. 6, 1988) turned round: the residual is kept, the donor's own predictors are not looked at.
     """
 
     order: str | Sequence[str] = "auto"
@@ -95,7 +102,7 @@ class Trees:
         listed = () if isinstance(self.order, str) else self.order
         named = {"order": listed, "first": self.first, "strata": self.strata, "predictors": tuple(self.predictors), "methods": tuple(self.methods)}
         check_columns(schema, named | {f"predictors.{c}": tuple(p) for c, p in self.predictors.items()})
-        check_values(self.order, self.methods, self.smooth, self.leaf, {"gain": self.gain, "strictness": self.strictness})
+        check_values(self.order, self.methods, {"smooth": self.smooth, "dealing": self.dealing}, self.leaf, {"gain": self.gain, "strictness": self.strictness})
 
     def _plan(self, schema, coded, targets, cells) -> Plan:  # type: ignore[no-untyped-def]
         front = (*self.strata, *(c for c in self.first if c not in self.strata))

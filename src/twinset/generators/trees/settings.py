@@ -9,7 +9,7 @@ from twinset.errors import BadInput, collect
 
 ORDERS = ("auto", "levels", "given")
 METHODS = ("tree", "independent")
-SMOOTHS = ("window", "none")
+CHOICES = {"smooth": ("window", "none"), "dealing": ("score", "random")}
 
 
 def check_columns(schema: Schema, named: Mapping[str, Sequence[str]]) -> None:
@@ -24,14 +24,13 @@ def check_columns(schema: Schema, named: Mapping[str, Sequence[str]]) -> None:
         raise BadInput(collect(problems), where="generator", hint="identifiers, free text and the patient column are not modelled; check the spelling")
 
 
-def check_values(order: str | Sequence[str], methods: Mapping[str, str], smooth: str, leaf: int, numbers: Mapping[str, float | None]) -> None:
+def check_values(order: str | Sequence[str], methods: Mapping[str, str], choices: Mapping[str, str], leaf: int, numbers: Mapping[str, float | None]) -> None:
     """Settings that do not depend on the table. Raises BadInput with all problems."""
     problems = []
     if isinstance(order, str) and order not in ORDERS:
         problems.append(f"`order` is none of {', '.join(ORDERS)} and no list of columns")
     problems += [f"the method of `{c}` is none of {', '.join(METHODS)}" for c, m in methods.items() if m not in METHODS]
-    if smooth not in SMOOTHS:
-        problems.append(f"`smooth` is none of {', '.join(SMOOTHS)}")
+    problems += [f"`{name}` is none of {', '.join(CHOICES[name])}" for name, choice in choices.items() if choice not in CHOICES[name]]
     if leaf < 1:
         problems.append("`leaf` must be at least 1")
     problems += [f"`{name}` must not be negative" for name, value in numbers.items() if value is not None and not value >= 0]

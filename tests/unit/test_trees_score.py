@@ -1,0 +1,153 @@
+"""Dealing by score: what it keeps, what stays exact, and that it bears gaps, many levels, strata, conditions and odd tables."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+import polars as pl
+import pytest
+
+from twinset.core.cohort import Cohort
+from twinset.core.schema import Column, Schema
+from twinset.core.seeds import stream
+from twinset.dp.ledger import Ledger
+from twinset.dp.vault import Vault
+from twinset.errors import BadInput
+from twinset.generators.trees import Trees, TreesModel
+from twinset.generators.trees.draw import NORMAL, _join
+from twinset.generators.trees.score import Leaves, Predictors, regression, scale_of
+
+
+def fit(frame: pl.DataFrame, columns: tuple[Column, ...], trees: Trees, seed: int = 0) -> TreesModel:
+    return trees.fit(Vault(Cohort(frame, Schema(columns)), Ledger()), stream(seed, "fit"))
+
+
+def test_the_score_is_the_ridge_regression_inside_leaves() -> None:
+    """Against numpy's least squares on dummies of the leaves, with the same penalty."""
+    rng = np.random.default_rng(1)
+    n, leaf_of = 600, np.repeat(np.arange(6), 100)
+    cells = rng.integers(0, 5, (2, n)).astype(np.uint8)
+    y = (0.5 * cells[0] - 0.2 * cells[1] + leaf_of + rng.normal(size=n)).astype(np.float32)
+    scales = [scale_of(c, 5, 0, last=False) for c in cells]
+    predictors = Predictors(cells, np.array([0, 1]), scales, np.array([5, 5]), (), frozenset())
+    tables = regression(predictors, Leaves(np.arange(n), np.arange(0, n + 1, 100)), y).tables(y)
+    x = np.column_stack([s.place[c] for s, c in zip(scales, cells, strict=True)])
+    for some in np.split(np.arange(n), 6):
+        x[some] -= x[some].mean(axis=0)
+    weights = np.linalg.solve(x.T @ x + 4 * np.eye(2), x.T @ y)
+    for p, scale in enumerate(scales):
+        np.testing.assert_allclose(tables[0, p], weights[p] * scale.place, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["normal", "skewed", "binary"])
+def test_joining_keeps_the_regression_on_the_score_and_every_value(kind: str) -> None:
+    """The slope of the values on the score that they were regressed on is one again; each donor is handed out once."""
+    rng, slopes = np.random.default_rng(2), []
+    for seed in range(40):
+        score = 0.3 * rng.normal(size=400)
+        y = {
+            "normal": score + rng.normal(size=400),
+            "skewed": score + rng.exponential(size=400),
+            "binary": (rng.random(400) < 0.4 + score / 2).astype(float) * 2,
+        }[kind]
+        mine, chosen = rng.permutation(400), np.zeros(400, dtype=np.int32)
+        held = np.arange(400, dtype=np.int32)[mine]
+        _join(mine, held, y[held], score[held].copy(), chosen, np.array([seed], np.uint64))
+        assert sorted(chosen) == list(range(400))
+        slopes.append(np.polyfit(score, y[chosen], 1)[0] - np.polyfit(score, y, 1)[0])
+    assert abs(np.mean(slopes)) < 0.1  # of about 1; handed out at random it would be -1
+
+
+def test_normal_quantiles() -> None:
+    assert NORMAL[512] == pytest.approx(NormalDist().inv_cdf(0.5 + 0.5 / 1024))
+
+
+def test_margins_are_as_dealt_whatever_the_dealing() -> None:
+    """A column's values are those that a leaf deals out: by score as at random, as many rows as train hold each level."""
+    rng = np.random.default_rng(3)
+    arm, sick = rng.integers(0, 2, 500), rng.integers(0, 4, 500)
+    frame = pl.DataFrame({"arm": arm, "sick": sick, "dead": (rng.random(500) < 0.2 + 0.15 * sick).astype(np.int64)})
+    columns = tuple(Column(c, "category", r) for c, r in (("arm", "arm"), ("sick", ""), ("dead", "event")))  # type: ignore[arg-type]
+    for dealing in ("score", "random"):
+        made = fit(frame, columns, Trees(dealing=dealing)).sample(500, stream(0, "s")).frame
+        for c in frame.columns:
+            a, b = (f[c].value_counts().sort(c)["count"].to_numpy() for f in (frame, made))
+            assert np.abs(a - b).max() <= 12, (dealing, c)  # one row a leaf
+
+
+def test_an_arm_is_split_first_for_outcomes_only() -> None:
+    """Arm and event tell nothing of each other: only the protected split makes their joint shares exact."""
+    rng = np.random.default_rng(4)
+    frame = pl.DataFrame({"arm": rng.integers(0, 3, 300), "dead": rng.integers(0, 2, 300), "time": rng.random(300).round(3), "age": rng.random(300).round(3)})
+    columns = (Column("arm", "category", "arm"), Column("dead", "category", "event"), Column("time", "number", "time"), Column("age", "number"))
+
+    def firsts(trees: Trees) -> dict[str, int]:
+        return {s.train.column.name: int(s.nodes[0, 0]) for s in fit(frame, columns, trees).parts[0].steps}
+
+    kept = firsts(Trees())
+    arm = [s.train.column.name for s in fit(frame, columns, Trees()).parts[0].steps].index("arm")
+    assert kept["time"] == arm
+    assert kept["age"] == -1
+    assert firsts(Trees(by_arm=False))["time"] == -1
+
+
+def odd(n: int = 400) -> tuple[pl.DataFrame, tuple[Column, ...]]:
+    """Gaps that depend on a column, a category of 60 levels that depends on it too, a constant, a number with heavy zeros, a nearly unique one."""
+    rng = np.random.default_rng(5)
+    sex, age = rng.integers(0, 2, n), rng.normal(60, 10, n).round()
+    lab = np.where(rng.random(n) < 0.1 + 0.5 * sex, None, (age / 10 + rng.normal(size=n)).round(2))
+    code = [f"c{int(a) // 2}" for a in age + rng.normal(0, 3, n)]
+    frame = pl.DataFrame(
+        {
+            "sex": sex.astype(str),
+            "age": age,
+            "lab": pl.Series(lab.tolist(), dtype=pl.Float64),
+            "code": code,
+            "same": ["x"] * n,
+            "cost": np.where(rng.random(n) < 0.6, 0, rng.gamma(2, 1 + sex, n).round(2)),
+            "fine": rng.normal(size=n),
+        }
+    )
+    kinds = {"sex": "category", "age": "integer", "lab": "number", "code": "category", "same": "category", "cost": "number", "fine": "number"}
+    return frame, tuple(Column(c, k) for c, k in kinds.items())  # type: ignore[arg-type]
+
+
+def test_gaps_and_many_levels_follow_the_score() -> None:
+    """No split is allowed (strictness 60): whatever is kept, the score kept."""
+    frame, columns = odd()
+    by_score, at_random = (fit(frame, columns, Trees(dealing=d, strictness=60.0)).sample(4000, stream(1, "s")).frame for d in ("score", "random"))
+
+    def gaps(f: pl.DataFrame) -> float:
+        shares = f.group_by("sex").agg(pl.col("lab").is_null().mean()).sort("sex")["lab"]
+        return float(shares[1] - shares[0])
+
+    def ordered(f: pl.DataFrame) -> float:
+        held = f.drop_nulls("lab")
+        return float(np.corrcoef(held["age"], held["lab"])[0, 1])
+
+    def coded(f: pl.DataFrame) -> float:
+        return float(np.corrcoef(f["age"], f["code"].str.slice(1).cast(pl.Int64))[0, 1])
+
+    for measure in (gaps, ordered, coded):
+        assert measure(by_score) > 0.75 * measure(frame), measure.__name__
+        assert abs(measure(at_random)) < 0.25 * measure(frame), measure.__name__
+
+
+def test_strata_conditions_and_small_numbers_of_rows() -> None:
+    frame, columns = odd()
+    model = fit(frame, columns, Trees(strata=["sex"], first=["age"]))
+    given = pl.DataFrame({"sex": ["0", "1", "0"], "age": [50, 60, 70]})
+    assert model.sample_given(given, stream(0, "g")).frame.select("sex", "age").equals(given.cast({"age": model.dtypes["age"]}))
+    for n in (0, 1, 2, 7):
+        assert len(fit(frame, columns, Trees()).sample(n, stream(0, "s"))) == n
+    for n in (1, 2, 13, 15):
+        assert len(fit(frame.head(n), columns, Trees()).sample(20, stream(0, "s"))) == 20
+
+
+def test_same_seed_same_rows_and_wrong_settings() -> None:
+    frame, columns = odd(150)
+    model = fit(frame, columns, Trees())
+    assert model.sample(150, stream(9, "s")).frame.equals(model.sample(150, stream(9, "s")).frame)
+    with pytest.raises(BadInput, match="dealing"):
+        fit(frame, columns, Trees(dealing="neither"))
