@@ -13,7 +13,7 @@ from twinset.core.contracts import FloatArray, IntArray
 from twinset.generators.trees.codes import Target
 from twinset.generators.trees.score import Leaves, Predictors, Scores, regression
 
-FEW = 50  # patients: fewer are not told apart
+FEW, SHARE = 50, 0.02  # patients, and share of all patients: fewer are not told apart
 CLEAR = 3.5  # standard errors of the clearest of all predictors of spread, for it to be followed
 BANDS = (0.0, 0.25, 0.4, 1.0)  # distances from the middle of a leaf inside which values are ranked again
 
@@ -79,7 +79,7 @@ def _far(leaves: Leaves, n: int) -> FloatArray:
 
 
 def _halves(classes: IntArray, some: IntArray, leaves: Leaves, predictors: Predictors, begun: int) -> Iterator[Contrast]:
-    if len(some) < 2 or len(leaves.rows) < FEW:
+    if len(some) < 2 or len(leaves.rows) < max(FEW, SHARE * len(classes)):
         return
     k, order, fitted = int(classes.max()) + 1, some, None
     if len(some) > 2:
