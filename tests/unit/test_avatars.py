@@ -98,3 +98,12 @@ def test_rare_values_of_a_margin_are_not_replayed() -> None:
 def test_extremes_are_not_released() -> None:
     values = np.r_[np.random.default_rng(0).normal(0, 1, 500), 50.0]
     assert map_margin(fit_margin(values), np.arange(501.0), np.random.default_rng(1)).max() < 15
+
+
+def test_tied_extremes_are_a_margin_too() -> None:
+    """Six patients share the lowest value: the rounded mean of five of them must not pass the sixth (0.35 * 5 / 5 rounds up for some values)."""
+    for low in np.round(np.random.default_rng(0).gamma(2, 3, 200), 2):
+        values = np.r_[np.full(6, low), low + 1 + np.arange(60.0), np.full(6, low + 80)]
+        margin = fit_margin(values)
+        assert (np.diff(margin.values) >= 0).all()
+        map_margin(margin, np.arange(72.0), np.random.default_rng(1))
