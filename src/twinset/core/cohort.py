@@ -23,7 +23,7 @@ class Cohort:
     schema's ``kind`` says how to read them. Null is missing. Missing codes stay as they are.
 
     ``origin``: where patients were drawn with replacement, an integer for each row, shape (n,): rows whose patients are copies of one
-    patient share it, though every copy is a patient of his own. ``None`` = nobody is a copy. For generators that compare patients with each other.
+    patient share it, though every copy is a patient of his own. ``None`` = nobody is a copy. For generators that compare patients, or ask what is more than chance.
     """
 
     frame: pl.DataFrame
