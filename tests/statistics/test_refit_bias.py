@@ -61,7 +61,7 @@ def biases(generator: Generator) -> np.ndarray:
 
 @pytest.mark.parametrize("generator", [Avatars(), BayesianNetwork()], ids=["avatars", "bayesian_network"])
 def test_refits_find_how_much_an_effect_is_flattened(generator: Generator) -> None:
-    """Fault: a copy as its patient's neighbour (avatars), copies taken for agreement (network). Seeded; the standard error of a gap is about .005."""
+    """Fault: wider neighbourhoods, of the patients left after copies are joined (avatars); copies taken for agreement (network). Seeded; the standard error of a gap is about .005."""
     true, told, silent = biases(generator)
     assert abs(told[0] - true[0]) < 0.011
     assert abs(silent[0] - true[0]) > 0.011

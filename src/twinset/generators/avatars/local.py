@@ -78,7 +78,7 @@ def crowds_of(table: Table, stratum: IntArray, patients: Patients) -> tuple[Crow
 def _contents(prints: IntArray, patients: Patients) -> IntArray:
     """What counts as one content, shape (n,): copies of a patient whose content nobody else has stand beside each other, as so many other patients would.
 
-    A neighbourhood then spans as large a share of the patients as in a fit without copies.
+    A neighbourhood then spans as large a share of the patients as in a fit without copies; of distinct patients only it would be wider, and lose more.
     """
     if patients.origins is patients.units:
         return prints
