@@ -11,7 +11,9 @@ from twinset.core.schema import Column, Schema
 from twinset.core.seeds import stream
 from twinset.dp.ledger import Ledger
 from twinset.dp.vault import Vault
+from twinset.errors import BadInput
 from twinset.generators.avatars import Avatars
+from twinset.generators.avatars.local import around
 from twinset.generators.avatars.margins import fit_margin, map_margin
 
 
@@ -98,3 +100,72 @@ def test_rare_values_of_a_margin_are_not_replayed() -> None:
 def test_extremes_are_not_released() -> None:
     values = np.r_[np.random.default_rng(0).normal(0, 1, 500), 50.0]
     assert map_margin(fit_margin(values), np.arange(501.0), np.random.default_rng(1)).max() < 15
+
+
+def test_tied_extremes_are_a_margin_too() -> None:
+    """Six patients share the lowest value: the rounded mean of five of them must not pass the sixth (0.35 * 5 / 5 rounds up for some values)."""
+    for low in np.round(np.random.default_rng(0).gamma(2, 3, 200), 2):
+        values = np.r_[np.full(6, low), low + 1 + np.arange(60.0), np.full(6, low + 80)]
+        margin = fit_margin(values)
+        assert (np.diff(margin.values) >= 0).all()
+        map_margin(margin, np.arange(72.0), np.random.default_rng(1))
+
+
+def drawn_again(cohort: Cohort, rows: np.ndarray, *, told: bool = True) -> Cohort:
+    """Patients drawn with replacement; ``told=False`` is the broken twin: nobody says whose copies they are."""
+    return Cohort(cohort.frame[rows], cohort.schema, rows if told else None)
+
+
+def own_share(cohort: Cohort, of: np.ndarray) -> float:
+    """Share of the weight of a seed's neighbourhood that lies on copies of the seed's own patient."""
+    model = fitted(Avatars(), cohort)
+    shares = []
+    for s in range(len(model.crowds)):
+        seeds = np.flatnonzero(model.stratum == s)
+        near = around(model.points, model.crowds[s], model.patients, seeds, model.k)
+        shares.append(((of[near.rows] == of[seeds][:, None]) * near.weights).sum(axis=1))
+    return float(np.concatenate(shares).mean())
+
+
+def test_a_copy_of_a_patient_is_not_his_neighbour() -> None:
+    cohort = made_up()
+    rows = np.random.default_rng(3).integers(0, len(cohort), len(cohort))
+    assert own_share(drawn_again(cohort, rows), rows) == 0
+    assert own_share(drawn_again(cohort, rows, told=False), rows) > 0.003  # a half of the patients have their first copy among 50 neighbours
+
+
+def test_a_published_avatar_of_a_copy_is_not_the_patient_again() -> None:
+    cohort = made_up()
+    rows = np.repeat(np.arange(150), 2)
+
+    def again(told: bool) -> float:
+        twice = drawn_again(cohort, rows, told=told)
+        made, link = fitted(Avatars(recipe="published", k=1), twice).sample_paired(len(twice), stream(0, "a"))
+        return float((made["age"].to_numpy() == twice["age"].to_numpy()[link]).mean())
+
+    assert again(True) < 0.1
+    assert again(False) == 1
+
+
+@pytest.mark.parametrize("recipe", ["published", "local"])
+def test_saying_that_nobody_is_a_copy_changes_nothing(recipe: str) -> None:
+    cohort = made_up()
+    plain = fitted(Avatars(recipe=recipe), cohort).sample(200, stream(1, "a")).frame
+    told = fitted(Avatars(recipe=recipe), Cohort(cohort.frame, cohort.schema, np.arange(len(cohort)))).sample(200, stream(1, "a")).frame
+    assert told.equals(plain)
+
+
+def test_people_alike_are_one_content_and_copies_of_one_are_not() -> None:
+    """Four people share every cell and were drawn twice each: one content that stands for eight. One other man was drawn three times: three donors."""
+    columns = (Column("x", "category", levels=(0, 1, 2)), Column("y", "category", levels=(0, 1, 2)))
+    frame = pl.DataFrame({"x": [0] * 8 + [1] * 3 + [2, 2, 0], "y": [0] * 8 + [1] * 3 + [0, 1, 1]})
+    origin = np.r_[np.repeat(np.arange(4), 2), [9, 9, 9], 10, 11, 12]
+    (crowd,) = fitted(Avatars(), Cohort(frame, Schema(columns), origin)).crowds
+    assert sorted(crowd.shares) == [1, 1, 1, 1, 1, 1, 8]
+    assert (crowd.patients, crowd.alike) == (7, 3)
+
+
+def test_copies_of_one_patient_only_are_refused() -> None:
+    cohort = made_up()
+    with pytest.raises(BadInput, match="two patients"):
+        fitted(Avatars(), drawn_again(cohort, np.zeros(5, dtype=np.int64)))

@@ -21,14 +21,20 @@ class Cohort:
 
     Dtypes are the ones the file had (String, Int64, Float64, Boolean, Date, Datetime); the
     schema's ``kind`` says how to read them. Null is missing. Missing codes stay as they are.
+
+    ``origin``: where patients were drawn with replacement, an integer for each row, shape (n,): rows whose patients are copies of one
+    patient share it, though every copy is a patient of his own. ``None`` = nobody is a copy. For generators that compare patients, or ask what is more than chance.
     """
 
     frame: pl.DataFrame
     schema: Schema
+    origin: IntArray | None = None
 
     def __post_init__(self) -> None:
         if tuple(self.frame.columns) != self.schema.names:
             raise SchemaMismatch("the columns of the table are not those of the schema", hint="select the schema's columns, in its order")
+        if self.origin is not None and len(self.origin) != len(self):
+            raise SchemaMismatch("the origins are not one a row", hint="give an integer for every row, or leave `origin` out")
 
     def __len__(self) -> int:
         return self.frame.height
@@ -44,7 +50,8 @@ class Cohort:
 
     def take(self, rows: IntArray) -> Cohort:
         """These rows, in this order (repeats allowed)."""
-        return Cohort(self.frame[np.asarray(rows, dtype=np.int64)], self.schema)
+        at = np.asarray(rows, dtype=np.int64)
+        return Cohort(self.frame[at], self.schema, None if self.origin is None else self.origin[at])
 
     def where(self, keep: np.ndarray) -> Cohort:
         """The rows where ``keep`` (bool, shape n) is true."""
@@ -52,7 +59,7 @@ class Cohort:
 
     def select(self, names: Sequence[str]) -> Cohort:
         """These columns, in this order."""
-        return Cohort(self.frame.select(list(names)), self.schema.select(names))
+        return Cohort(self.frame.select(list(names)), self.schema.select(names), self.origin)
 
     @property
     def synthesised(self) -> Cohort:

@@ -22,7 +22,7 @@ from twinset.errors import BadInput, collect
 from twinset.generators.avatars import local, published
 from twinset.generators.avatars.blocks import find_blocks
 from twinset.generators.avatars.moments import Moments, normal_scores
-from twinset.generators.avatars.neighbours import nearest
+from twinset.generators.avatars.neighbours import Near, Patients, nearest, nearest_patients, patients_of
 from twinset.generators.avatars.seeds import draw_seeds, strata_of
 from twinset.generators.avatars.table import LOCAL, PUBLISHED, Table, build, to_cohort
 
@@ -68,7 +68,7 @@ class Avatars:
         """The patients as points, with their strata. Raises BadInput for impossible settings, unknown columns or fewer than two patients."""
         self._check(source.schema)
         train = source.reveal("avatars: whole rows, as neighbours")
-        if len(train) < 2:
+        if len(train) < 2 or (train.origin is not None and len(np.unique(train.origin)) < 2):
             raise BadInput("avatars need at least two patients", where="generator", hint="the avatar of an only patient would be that patient")
         return _fit_published(self, train) if self.recipe == "published" else _fit_local(self, train, rng)
 
@@ -97,7 +97,7 @@ class AvatarsModel:
     filled: FloatArray
     points: FloatArray
     stratum: IntArray
-    units: IntArray
+    patients: Patients
     k: int
     notes: Mapping[str, str]
     crowds: tuple[local.Crowd, ...] = ()
@@ -127,16 +127,23 @@ class AvatarsModel:
         numbers, codes = [np.zeros((0, self.filled.shape[1]))], [self.table.codes[:0]]
         for s, part in _by_stratum(self.stratum, seeds):
             rows = np.flatnonzero(self.stratum == s)
-            found = nearest(self.points, part, rows, min(self.k, len(rows) - 1), distances=True)
+            found = self._near(part, rows)
             made, chosen = published.blend(self.table, self.filled, found.rows, published.weights(found.distances, rng), rng)
             numbers.append(made)
             codes.append(chosen)
         return np.concatenate(numbers), np.concatenate(codes)
 
+    def _near(self, seeds: IntArray, rows: IntArray) -> Near:
+        alike = self.patients.most_alike(rows)
+        if alike == 1:
+            return nearest(self.points, seeds, rows, min(self.k, len(rows) - 1), distances=True)
+        others = nearest_patients(self.points, seeds, rows, self.patients, min(self.k, len(rows) - alike))
+        return Near(others, np.linalg.norm(self.points[others] - self.points[seeds][:, None], axis=2))
+
     def _local(self, seeds: IntArray, rng: Rng) -> tuple[FloatArray, IntArray]:
         numbers, codes = [np.zeros((0, self.filled.shape[1]))], [self.table.codes[:0]]
         for s, part in _by_stratum(self.stratum, seeds):
-            near = local.around(self.points, self.crowds[s], self.units, part, self.k)
+            near = local.around(self.points, self.crowds[s], self.patients, part, self.k)
             made, chosen = local.draw(self.filled, self.table.codes, near, self.groups, rng)
             numbers.append(made)
             codes.append(chosen)
@@ -155,19 +162,20 @@ def _fit_published(settings: Avatars, train: Cohort) -> AvatarsModel:
     filled = nearest_mean(raw_table(table.coded))[:, list(table.number_of)]
     points = fit_space(filled, table.codes, table.sizes, components=settings.components).project(filled, table.codes)
     k = min(settings.k or 20, len(table) - 1)
-    units = np.arange(len(table))
-    stratum = strata_of(table, tuple(settings.strata), units, k + 1)
-    return AvatarsModel(settings, table, filled, points, stratum, units, k, {"recipe": "published", "strata": ", ".join(settings.strata)})
+    rows = np.arange(len(table))
+    patients = Patients(rows, rows if train.origin is None else train.origin)
+    stratum = strata_of(table, tuple(settings.strata), rows, k + 1)
+    return AvatarsModel(settings, table, filled, points, stratum, patients, k, {"recipe": "published", "strata": ", ".join(settings.strata)})
 
 
 def _fit_local(settings: Avatars, train: Cohort, rng: Rng) -> AvatarsModel:
     table = build(train, LOCAL)
-    units = train.units()
+    patients = patients_of(train)
     k = settings.k or 50
     filled = local.fill(table, rng, components=settings.components)
     points = fit_space(filled.astype(np.float64), table.codes, table.sizes, components=settings.components).project(filled, table.codes)
     wanted = tuple(settings.strata) or tuple(c.name for c in train.schema.synthesised.with_role("arm"))
-    stratum = strata_of(table, wanted, units, 2 * k)
+    stratum = strata_of(table, wanted, patients.units, 2 * k)
     within = {**_within(table, train.schema, filled), **settings.within}
     return AvatarsModel(
         settings,
@@ -175,10 +183,10 @@ def _fit_local(settings: Avatars, train: Cohort, rng: Rng) -> AvatarsModel:
         filled,
         points,
         stratum,
-        units,
+        patients,
         k,
         {"recipe": "local", "strata": ", ".join(wanted), "within": "; ".join(f"{c} within {', '.join(by)}" for c, by in within.items() if by)},
-        crowds=local.crowds_of(table, stratum, units),
+        crowds=local.crowds_of(table, stratum, patients),
         groups=find_blocks(table, settings.blocks),
         within=within,
         targets=local.moments_of(table, filled) if settings.moments else None,

@@ -12,7 +12,7 @@ from twinset.coding.factorial import fit_space
 from twinset.core.seeds import Rng
 from twinset.generators.avatars.margins import map_all
 from twinset.generators.avatars.moments import Moments, fit_moments, normal_scores, restore
-from twinset.generators.avatars.neighbours import balanced, nearest, nearest_patients
+from twinset.generators.avatars.neighbours import Patients, balanced, nearest, nearest_patients
 from twinset.generators.avatars.table import Table, fingerprints
 
 FloatArray = np.ndarray
@@ -26,11 +26,15 @@ STEP = 16_384
 
 @dataclass(frozen=True, repr=False)
 class Crowd:
-    """The donors of one stratum: one row per distinct content, and how many rows share it."""
+    """The donors of one stratum: one row per distinct content, and how many rows share it.
+
+    ``patients``: how many these rows belong to; ``alike``: the most of them that are copies of one.
+    """
 
     rows: IntArray
     shares: FloatArray
     patients: int
+    alike: int
 
 
 def fill(table: Table, rng: Rng, *, components: int) -> FloatArray:
@@ -58,17 +62,30 @@ def fill(table: Table, rng: Rng, *, components: int) -> FloatArray:
     return filled
 
 
-def crowds_of(table: Table, stratum: IntArray, units: IntArray) -> tuple[Crowd, ...]:
+def crowds_of(table: Table, stratum: IntArray, patients: Patients) -> tuple[Crowd, ...]:
     """The donors of each stratum, one row per distinct content."""
-    prints = fingerprints(table)
+    prints = _contents(fingerprints(table), patients)
     out = []
     for s in range(int(stratum.max(initial=0)) + 1):
         rows = np.flatnonzero(stratum == s)
         _, first, counts = np.unique(prints[rows], return_index=True, return_counts=True)
         order = np.argsort(first)
         kept = rows[first[order]]
-        out.append(Crowd(kept, counts[order].astype(np.float64), len(np.unique(units[kept]))))
+        out.append(Crowd(kept, counts[order].astype(np.float64), len(np.unique(patients.units[kept])), patients.most_alike(kept)))
     return tuple(out)
+
+
+def _contents(prints: IntArray, patients: Patients) -> IntArray:
+    """What counts as one content, shape (n,): copies of a patient whose content nobody else has stand beside each other, as so many other patients would.
+
+    A neighbourhood then spans as large a share of the patients as in a fit without copies; of distinct patients only it would be wider, and lose more.
+    """
+    if patients.origins is patients.units:
+        return prints
+    _, content = np.unique(prints, return_inverse=True)
+    whose = np.unique(np.stack([content, patients.origins]), axis=1)[0]
+    shared = np.bincount(whose) > 1
+    return np.asarray(content * (int(patients.units.max(initial=0)) + 2) + np.where(shared[content], 0, patients.units + 1))
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,18 +97,17 @@ class Around:
     of: IntArray
 
 
-def around(points: FloatArray, crowd: Crowd, units: IntArray, seeds: IntArray, k: int) -> Around:
+def around(points: FloatArray, crowd: Crowd, patients: Patients, seeds: IntArray, k: int) -> Around:
     """The near patients of the seeds (sorted, with repeats) among the stratum's donors, and their balanced weights."""
     distinct, of, times = np.unique(seeds, return_inverse=True, return_counts=True)
-    plain = crowd.patients == len(crowd.rows)
-    alone = 1 if crowd.patients > 1 else 0
-    k = max(1, min(k, crowd.patients // 2, crowd.patients - alone))
-    if crowd.patients == 1:
+    plain = crowd.patients == len(crowd.rows) and crowd.alike == 1
+    k = max(1, min(k, crowd.patients // 2, crowd.patients - crowd.alike))
+    if crowd.patients == crowd.alike:
         rows = np.full((len(distinct), 1), crowd.rows[0], dtype=np.int32)
     elif plain:
         rows = nearest(points, distinct, crowd.rows, k).rows
     else:
-        rows = nearest_patients(points, distinct, crowd.rows, units, k)
+        rows = nearest_patients(points, distinct, crowd.rows, patients, k)
     position = np.zeros(int(crowd.rows.max()) + 1, dtype=np.int32)
     position[crowd.rows] = np.arange(len(crowd.rows))
     weights = balanced(position[rows], times, crowd.shares, ROUNDS, CAP)

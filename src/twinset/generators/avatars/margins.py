@@ -35,9 +35,14 @@ def fit_margin(values: FloatArray) -> Margin:
     _, where, counts = np.unique(ordered, return_inverse=True, return_counts=True)
     rare = counts[where.ravel()] < FREQUENT
     if end:
-        ordered[:end] = ordered[:end].mean()
-        ordered[-end:] = ordered[-end:].mean()
+        ordered[:end] = _mean(ordered[:end])
+        ordered[-end:] = _mean(ordered[-end:])
     return Margin(ordered, rare)
+
+
+def _mean(values: FloatArray) -> float:
+    """Of sorted values, never beyond them: the rounded mean of equal values may pass them by a bit, and the margin would no longer be sorted."""
+    return float(np.clip(values.mean(), values[0], values[-1]))
 
 
 def map_margin(margin: Margin, scores: FloatArray, rng: Rng) -> FloatArray:

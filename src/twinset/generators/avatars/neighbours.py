@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from twinset.core.cohort import Cohort
+
 FloatArray = np.ndarray
 IntArray = np.ndarray
 
@@ -42,10 +44,32 @@ def nearest(points: FloatArray, seeds: IntArray, candidates: IntArray, k: int, *
     return Near(rows, far)
 
 
-def nearest_patients(points: FloatArray, seeds: IntArray, candidates: IntArray, units: IntArray, k: int) -> IntArray:
+@dataclass(frozen=True, repr=False)
+class Patients:
+    """Whose row each is, both (n,): ``units``, the patient, and ``origins``, whom he is a copy of: himself but where patients were drawn with replacement."""
+
+    units: IntArray
+    origins: IntArray
+
+    def most_alike(self, rows: IntArray) -> int:
+        """The most patients among these rows that are copies of one, himself counted: 1 where nobody is a copy."""
+        if self.origins is self.units:
+            return 1
+        _, first = np.unique(self.units[rows], return_index=True)
+        return int(np.unique(self.origins[rows][first], return_counts=True)[1].max(initial=1))
+
+
+def patients_of(train: Cohort) -> Patients:
+    """The patient of each row, and whom he is a copy of."""
+    units = train.units()
+    return Patients(units, units if train.origin is None else train.origin)
+
+
+def nearest_patients(points: FloatArray, seeds: IntArray, candidates: IntArray, patients: Patients, k: int) -> IntArray:
     """The nearest candidate row of each of the k nearest *other* patients of each seed, shape (seeds, k) int32.
 
-    ``units`` (n,): the patient of each row. There must be at least k patients beside the seed's own among the candidates.
+    Copies of the seed's own patient are not others: he would be his own neighbour, and what is lost between a patient and his neighbours would be lost
+    no more. There must be at least k patients beside him and them among the candidates.
     """
     from scipy.spatial import cKDTree
 
@@ -59,7 +83,7 @@ def nearest_patients(points: FloatArray, seeds: IntArray, candidates: IntArray, 
         for start in range(0, len(todo), step):
             part = todo[start : start + step]
             at = tree.query(points[seeds[part]], k=ask)[1].reshape(len(part), ask)
-            found, whole = _one_per_patient(candidates[at], units, units[seeds[part]], k)
+            found, whole = _one_per_patient(candidates[at], patients.units, patients.origins, patients.origins[seeds[part]], k)
             rows[part] = found
             left.append(part[~whole])
         todo = np.concatenate(left) if ask < len(candidates) else todo[:0]
@@ -68,7 +92,7 @@ def nearest_patients(points: FloatArray, seeds: IntArray, candidates: IntArray, 
 
 
 @njit(cache=True)
-def _one_per_patient(found: IntArray, units: IntArray, own: IntArray, k: int) -> tuple[IntArray, IntArray]:
+def _one_per_patient(found: IntArray, units: IntArray, origins: IntArray, own: IntArray, k: int) -> tuple[IntArray, IntArray]:
     n, width = found.shape
     out = np.full((n, k), -1, dtype=np.int32)
     whole = np.zeros(n, dtype=np.bool_)
@@ -76,7 +100,7 @@ def _one_per_patient(found: IntArray, units: IntArray, own: IntArray, k: int) ->
         held = 0
         for j in range(width):
             row = found[i, j]
-            fresh = units[row] != own[i]
+            fresh = origins[row] != own[i]
             for h in range(held):
                 if units[out[i, h]] == units[row]:
                     fresh = False

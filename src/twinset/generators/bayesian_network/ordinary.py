@@ -74,7 +74,7 @@ def learn(train: Cohort, settings: Learning) -> NetworkModel:
     """The network of these rows (all columns synthesised)."""
     domain = read_domain(train)
     codes = cells(fine_cells(train, domain), domain).astype(np.int64)
-    tables = Tables(codes, domain.sizes)
+    tables = Tables(codes, domain.sizes, twice=train.origin is not None)
     order = _order(tables.information(), _root(train.schema, domain))
     families: list[Family] = []
     for child, near in order:
@@ -85,10 +85,15 @@ def learn(train: Cohort, settings: Learning) -> NetworkModel:
 
 
 class Tables:
-    """Counts of the rows' cells: ``codes`` int64 (columns, n)."""
+    """Counts of the rows' cells: ``codes`` int64 (columns, n).
 
-    def __init__(self, codes: IntArray, sizes: Sequence[int]) -> None:
+    ``twice``: the rows were drawn twice, first from the population, then from those rows with replacement. What columns tell of each other by chance
+    they then tell twice (Steck and Jaakkola 2003), so that it is taken off twice, or families would be wider than those of the first rows.
+    """
+
+    def __init__(self, codes: IntArray, sizes: Sequence[int], *, twice: bool = False) -> None:
         self.codes, self.sizes = codes, tuple(sizes)
+        self.chance = 2 if twice else 1
 
     def counts(self, columns: Sequence[int]) -> IntArray:
         """int64 (cells of all but the last together, cells of the last)."""
@@ -106,18 +111,18 @@ class Tables:
                 table = self.counts((a, b)) / n
                 alone = np.outer(table.sum(axis=1), table.sum(axis=0))
                 held = table > 0
-                chance = (alone.any(axis=1).sum() - 1) * (alone.any(axis=0).sum() - 1) / (2 * n)
+                chance = (alone.any(axis=1).sum() - 1) * (alone.any(axis=0).sum() - 1) * self.chance / (2 * n)
                 out[a, b] = out[b, a] = float((table[held] * np.log(table[held] / alone[held])).sum()) - chance
         return out
 
     def score(self, child: int, parents: Sequence[int]) -> float:
-        """Log-likelihood of the child given its parents, less 1 for each free share where the parents occur."""
+        """Log-likelihood of the child given its parents, less 1 for each free share where the parents occur (2 where the rows were drawn twice)."""
         table = self.counts((*parents, child))
         table = table[table.any(axis=1)]
         held = table > 0
         share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
         free = len(table) * (int(table.any(axis=0).sum()) - 1)
-        return float((table[held] * np.log(share[held])).sum()) - free
+        return float((table[held] * np.log(share[held])).sum()) - free * self.chance
 
     def smoothed(self, child: int, parents: Sequence[int], weight: float) -> FloatArray:
         """P(child | parents): counts plus ``weight`` patients of P(child | all parents but the last), and so on down to the child alone."""
