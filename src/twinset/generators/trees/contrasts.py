@@ -14,6 +14,7 @@ from twinset.generators.trees.codes import Target
 from twinset.generators.trees.score import Leaves, Predictors, Scores, regression
 
 FEW, SHARE = 50, 0.02  # patients, and share of all patients: fewer are not told apart
+FEW_VALUES = 8  # of a number that is told apart value by value
 CLEAR = 3.5  # standard errors of the clearest of all predictors of spread, for it to be followed
 BANDS = (0.0, 0.25, 0.4, 1.0)  # distances from the middle of a leaf inside which values are ranked again
 
@@ -29,17 +30,14 @@ class Contrast:
 
 
 def scores_of(coded: Coded, target: Target, leaves: Leaves, predictors: Predictors) -> Scores:
-    """A number: gaps from values, middle from ends where predictors tell them, then by rank. A category: by rank if ordered, else one half of its classes
-    from the other and each half again, halves being those that predictors tell best.
+    """A number: gaps from values, middle from ends where predictors tell them, then by rank. A category, or a number of few values: one half of its classes
+    from the other and each half again, lower from upper where they have an order, else those that predictors tell best.
     """
     chosen = predictors.strongest(leaves.rows, target.classes.astype(np.float32))
     if not isinstance(coded, Codes):
         found = list(_numbers(coded.gaps > 0, target, leaves, chosen))
-    elif coded.column.ordered:
-        y = mid_ranks(target.ranks)
-        found = [Contrast(0, leaves.rows, y, regression(chosen, leaves, y).tables(y))]
     else:
-        found = list(_halves(target.classes, np.unique(target.classes), leaves, chosen, 0))
+        found = list(_halves(target.classes, np.unique(target.classes), leaves, chosen, begun=0, ordered=coded.column.ordered))
     rounds, n = max((c.round for c in found), default=-1) + 1, len(target.ranks)
     which, y = np.full((rounds, n), -1, dtype=np.int16), np.zeros((rounds, n), dtype=np.float32)
     for c, contrast in enumerate(found):
@@ -57,6 +55,10 @@ def _numbers(gap: IntArray, target: Target, leaves: Leaves, predictors: Predicto
         begun, leaves = 1, leaves.only(~gap)
         if len(leaves.rows) < FEW:
             return
+    values = np.unique(target.classes[leaves.rows])
+    if len(values) <= FEW_VALUES:
+        yield from _halves(target.classes, values, leaves, predictors, begun=begun, ordered=True)
+        return
     y = mid_ranks(target.ranks)
     fitted, far = regression(predictors, leaves, y), _far(leaves, len(y))
     if fitted.clearest(far) < CLEAR:
@@ -78,11 +80,11 @@ def _far(leaves: Leaves, n: int) -> FloatArray:
     return out
 
 
-def _halves(classes: IntArray, some: IntArray, leaves: Leaves, predictors: Predictors, begun: int) -> Iterator[Contrast]:
+def _halves(classes: IntArray, some: IntArray, leaves: Leaves, predictors: Predictors, *, begun: int, ordered: bool) -> Iterator[Contrast]:
     if len(some) < 2 or len(leaves.rows) < max(FEW, SHARE * len(classes)):
         return
     k, order, fitted = int(classes.max()) + 1, some, None
-    if len(some) > 2:
+    if len(some) > 2 and not ordered:
         fitted = regression(predictors, leaves, None)
         order = some[np.argsort(fitted.directions(classes)[some], kind="stable")]
     mass = np.cumsum(np.bincount(classes[leaves.rows], minlength=k)[order])
@@ -97,7 +99,7 @@ def _halves(classes: IntArray, some: IntArray, leaves: Leaves, predictors: Predi
         if len(half) > 1:
             mine = np.zeros(k, dtype=bool)
             mine[half] = True
-            yield from _halves(classes, half, leaves.only(mine[classes]), predictors, begun + 1)
+            yield from _halves(classes, half, leaves.only(mine[classes]), predictors, begun=begun + 1, ordered=ordered)
 
 
 def mid_ranks(ranks: IntArray) -> FloatArray:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PENALTY = 4.0  # of the ridge, on columns of unit standard deviation
 SHRINK = 10.0  # patients of the average added to each level of a nominal predictor
-CURVED = 8  # a predictor of more cells also enters as its square
+STEPS = 5  # a predictor of three to so many cells enters cell by cell, one of more as its square too
 MOST_PREDICTORS = 40
 ROWS = 40_000  # the coefficients are estimated on so many rows at most
 
@@ -47,7 +47,7 @@ class Scores:
 
 @dataclass(frozen=True, repr=False)
 class Scale:
-    """Where the cells of an ordinal predictor lie, float (cells,) each, standardised: ``place`` mid-ranks, gaps at nought; ``more``: their squares, and gaps or not, where there are such."""
+    """Where the cells of an ordinal predictor lie, float (cells,) each, standardised: ``place`` mid-ranks, gaps at nought; ``more``: single cells or squares, and gaps or not, where there are such."""
 
     place: FloatArray
     more: tuple[FloatArray, ...]
@@ -114,7 +114,7 @@ class Predictors:
         return any(self.scales[f] is None for f in self.features)
 
     def terms(self, rows: IntArray, y: FloatArray | None) -> Terms:
-        """Every predictor, its square where it has many cells, its gaps where it has any, and its products with ``by``. Nominal ones are placed by the mean of ``y``, or as the tree has them."""
+        """Every predictor, what bends it, its gaps where it has any, and its products with ``by``. Nominal ones are placed by the mean of ``y``, or as the tree has them."""
         places = {int(f): self._placed(rows, y, int(f)) for f in self.features}
         factors = {step: _contrasts(int(self.sizes[step]), places[step]) for step in self.by}
         found: list[tuple[int, FloatArray, int, FloatArray | None]] = []
@@ -226,8 +226,9 @@ def scale_of(cells: IntArray, size: int, n_gaps: int, *, last: bool) -> Scale:
     gap[size - n_gaps if last else 0 : size if last else n_gaps] = True
     here = np.where(gap, 0, sizes)
     place = _standard((np.cumsum(here) - here / 2) * ~gap, here) * ~gap
-    square = (_standard(place**2, here) * ~gap,) if size > CURVED else ()
-    return Scale(place, (*square, *((_standard(gap.astype(np.float64), sizes),) if n_gaps else ())))
+    n_values = size - n_gaps
+    bent = [_standard(place**2, here) * ~gap] if n_values > STEPS else [_standard(level, here) * ~gap for level in np.eye(size)[~gap][1 : n_values - 1]]
+    return Scale(place, (*bent, *((_standard(gap.astype(np.float64), sizes),) if n_gaps else ())))
 
 
 def _standard(place: FloatArray, sizes: IntArray) -> FloatArray:
