@@ -6,7 +6,7 @@ table ─► split ─► vault ─► generator ─► model ─► copies ─�
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -15,7 +15,7 @@ from twinset.audit.privacy.split import split
 from twinset.audit.run import run
 from twinset.coding.history import bound
 from twinset.core.cohort import Cohort
-from twinset.core.contracts import AuditResult, IntArray, Model, NoisyModel, PairedModel, Rule, SizedModel, Trial, UnlistedModel
+from twinset.core.contracts import AuditResult, Model, NoisyModel, Rule, SizedModel, Trial, UnlistedModel
 from twinset.core.finding import Finding
 from twinset.core.schema import Schema, left_out
 from twinset.core.seeds import stream
@@ -35,7 +35,7 @@ from twinset.release.foresee import foresee
 from twinset.release.gate import OUTPUT, Verdict, judge
 from twinset.release.terms import Privacy
 from twinset.rules.check import check
-from twinset.rules.enforce import enforce
+from twinset.rules.copies import Copy, draw
 from twinset.rules.language import learn, parse
 from twinset.rules.ranges import schema_rules
 from twinset.study import Study
@@ -43,15 +43,6 @@ from twinset.table import read_open
 
 Progress = Callable[[str], None]
 TOGETHER = ("privacy", "membership", "control.impossible")  # what is asked of all copies in one table as well
-
-
-@dataclass(frozen=True, repr=False)
-class Copy:
-    """One synthetic cohort after its rules, and what enforcing them took."""
-
-    cohort: Cohort
-    link: IntArray | None
-    n_redrawn: int
 
 
 def release(study: Study, *, progress: Progress | None = None, tell: Progress | None = None, command: str = "release") -> Made:
@@ -233,20 +224,6 @@ def declared_rules(study: Study, train: Cohort) -> tuple[Rule, ...]:
     schema = train.schema.synthesised
     parsed = [parse(r.rule, schema, name=r.name or f"R{i}") for i, r in enumerate(study.rules, start=1)]
     return (*learn(parsed, train.synthesised), *schema_rules(schema))
-
-
-def draw(model: Model, n: int, rules: Sequence[Rule], *, seed: int, number: int) -> Copy:
-    """One copy of ``n`` rows with every rule kept; rows in random order, the link (if any) moved along."""
-    rng = stream(seed, "sample", number)
-    link: IntArray | None = None
-    if isinstance(model, PairedModel):
-        cohort, link = model.sample_paired(n, rng)
-        order = stream(seed, "shuffle", number).permutation(n)
-        cohort, link = cohort.take(order), link[order]
-    else:
-        cohort = model.sample(n, rng)
-    kept = enforce(cohort, rules, model.sample, stream(seed, "rules", number))
-    return Copy(kept.cohort, link if kept.n_redrawn == 0 else None, kept.n_redrawn)
 
 
 def by_patient(cohort: Cohort) -> Cohort:
