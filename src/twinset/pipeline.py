@@ -27,9 +27,9 @@ from twinset.errors import BadInput
 from twinset.facts import Facts, make_page, release_text, study_text
 from twinset.planning.worth import stop_hopeless
 from twinset.private import begin, demand, finish, halves, open_ledger, public_rules
-from twinset.refitting.job import Job
+from twinset.refitting.job import Job, contrasts
 from twinset.refitting.kept import keeper
-from twinset.refitting.run import Means, Refitted, refit
+from twinset.refitting.run import Means, Refitted, affordable, refit
 from twinset.release.attempts import Attempt
 from twinset.release.attempts import begin as begin_line
 from twinset.release.decide import Output, decide, look
@@ -112,11 +112,10 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
 
 def _refitted(study: Study, job: Job, vault: Vault, *, workers: int, say: Progress, tell: Progress) -> Refitted:
     """The custodian's bootstrap of the declared analyses: one more look at every row, told in the ledger, and never under ``[privacy]``."""
-    if not study.audit.refits or not job.endpoints:
-        return Refitted()
-    vault.reveal("refits: the generator fitted again on resampled patients, for the intervals of declared analyses")
-    means = Means(workers, keeper(study, job.generator), say, tell)
-    return refit(job, runs=study.audit.refits, cells=study.audit.refit_cells, means=means)
+    runs, cells = study.audit.refits, study.audit.refit_cells
+    if affordable(job, runs=runs, cells=cells) and contrasts(job):
+        vault.reveal("refits: the generator fitted again on resampled patients, for the intervals of declared analyses")
+    return refit(job, runs=runs, cells=cells, means=Means(workers, keeper(study, job.generator), say, tell))
 
 
 def _audited(study: Study, trial: Trial, copies: Sequence[Copy], say: Progress, *, advice: bool, also: Sequence[Finding] = ()) -> list[AuditResult]:

@@ -18,7 +18,8 @@ from twinset.refitting.job import Contrast, Figures, Job, contrasts, once
 from twinset.refitting.kept import Kept
 
 Progress = Callable[[str], None]
-LONG = 10.0  # seconds that refits may still take before they are told of, kept in a file and spread over processes
+LONG = 10.0  # seconds that refits may still take before they are told of and kept in a file
+SPREAD = 30.0  # and before they are spread over processes, which take some seconds to start
 LOST = 0.1  # share of refits without a finite estimate above which there are no figures
 NAME, LABEL = "endpoint.refits", "Refits on resampled patients"
 
@@ -135,11 +136,12 @@ def _all(job: Job, wanted: Sequence[Contrast], runs: int, means: Means) -> list[
     done |= {i: once(job, wanted, i) for i in first}
     left = (time.perf_counter() - start) * len(missing[1:])
     long = left > LONG
+    workers = min(means.workers, len(missing)) if left > SPREAD else 1
     if long:
-        means.tell(_cost(runs - len(done), left / min(means.workers, len(missing)), resumable=kept is not None))
+        means.tell(_cost(runs - len(done), left / workers, resumable=kept is not None))
     if kept is not None and long:
         kept.add({i: done[i] for i in first})
-    for number, figures in _others(job, wanted, missing[1:], workers=means.workers if long else 1):
+    for number, figures in _others(job, wanted, missing[1:], workers=workers):
         done[number] = figures
         if kept is not None and long:
             kept.add({number: figures})
@@ -150,9 +152,9 @@ def _all(job: Job, wanted: Sequence[Contrast], runs: int, means: Means) -> list[
 def _others(job: Job, wanted: Sequence[Contrast], numbers: Sequence[int], *, workers: int) -> Iterator[tuple[int, Figures]]:
     """Refits as they finish. Where a process is killed (for want of memory, most likely) this one goes on alone."""
     left = list(numbers)
-    if workers > 1 and len(left) > 1:
+    if workers > 1:
         try:
-            for number, figures in _spread(job, wanted, numbers, min(workers, len(left))):
+            for number, figures in _spread(job, wanted, numbers, workers):
                 left.remove(number)
                 yield number, figures
         except (BrokenProcessPool, MemoryError):
