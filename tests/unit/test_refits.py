@@ -12,8 +12,10 @@ import polars as pl
 import pytest
 
 from twinset.audit.endpoints.survival import Survival
+from twinset.audit.run import _checked
 from twinset.core.cohort import Cohort
-from twinset.core.contracts import Effect, Generator, Model, Source
+from twinset.core.contracts import Effect, Generator, Model, Source, Trial
+from twinset.core.refits import Refits
 from twinset.core.schema import Column, Schema
 from twinset.core.seeds import Rng, stream
 from twinset.dp.ledger import Ledger
@@ -225,6 +227,12 @@ def test_what_train_cannot_estimate_is_not_refitted() -> None:
     assert contrasts(job(train=alive, mean=False)) == ()
     assert refit(job(generator, train=alive, mean=False), runs=20).one == ()
     assert not generator.seen
+
+
+def test_the_audit_hands_them_on() -> None:
+    """It was built anew for the audit, without them."""
+    figures = (Refits("death", "arm 1 against 0", 0.1, 0.0, 50),)
+    assert _checked(Trial(trial(), trial().synthesised, refits=figures)).refits == figures
 
 
 def test_a_refit_depends_on_its_number_alone() -> None:
