@@ -143,7 +143,6 @@ def test_rows_drawn_in_place_of_patients_would_be_too_sure() -> None:
 
 def test_processes_change_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "LONG", 0.0)
-    monkeypatch.setattr(run, "SPREAD", 0.0)
     asked, said = job(mean=False, copies=2), []
     spread = refit(asked, runs=20, means=Means(workers=2, say=said.append))
     assert spread == refit(asked, runs=20)

@@ -147,7 +147,7 @@ def compare(
     with progress(quiet=as_json) as say:
         for i, (name, one) in enumerate(zip(names, studies, strict=True)):
             at = f"{i} of {len(names)} done, {name}"
-            made.append(make(one, progress=lambda text, at=at: say(f"{at}: {text}"), tell=_say, command="compare", workers=os.cpu_count() or 1))  # type: ignore[misc]
+            made.append(make(one, progress=lambda text, at=at: say(f"{at}: {text}"), command="compare", workers=os.cpu_count() or 1))  # type: ignore[misc]
     with new_folder(out, overwrite=overwrite) as temporary:
         write_compare(made, temporary / "custodian")
     if as_json:

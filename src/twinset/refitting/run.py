@@ -18,8 +18,7 @@ from twinset.refitting.job import Contrast, Figures, Job, contrasts, once
 from twinset.refitting.kept import Kept
 
 Progress = Callable[[str], None]
-LONG = 10.0  # seconds that refits may still take before they are told of and kept in a file
-SPREAD = 30.0  # and before they are spread over processes, which take some seconds to start
+LONG = 10.0  # seconds that refits may still take before they are told of, kept in a file and spread over processes, which take a second or two to start
 LOST = 0.1  # share of refits without a finite estimate above which there are no figures
 NAME, LABEL = "endpoint.refits", "Refits on resampled patients"
 
@@ -136,7 +135,7 @@ def _all(job: Job, wanted: Sequence[Contrast], runs: int, means: Means) -> list[
     done |= {i: once(job, wanted, i) for i in first}
     left = (time.perf_counter() - start) * len(missing[1:])
     long = left > LONG
-    workers = min(means.workers, len(missing)) if left > SPREAD else 1
+    workers = min(means.workers, len(missing)) if long else 1
     if long:
         means.tell(_cost(runs - len(done), left / workers, resumable=kept is not None))
     if kept is not None and long:
