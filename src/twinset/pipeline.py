@@ -49,7 +49,8 @@ TOGETHER = ("privacy", "membership", "control.impossible")  # what is asked of a
 
 
 def release(study: Study, *, progress: Progress | None = None, tell: Progress | None = None, command: str = "release", workers: int = 1) -> Made:
-    """Make the release that a study describes: data, audit, verdict, page. Nothing is written but two lines beside the table: that it was tried, and how it ended.
+    """Make the release that a study describes: data, audit, verdict, page. Nothing is written but two lines beside the table: that it was tried, and how
+    it ended; and, as long as long refits are under way, those that are finished.
 
     Deterministic: the same study, table and library versions give the same result, on any number of workers. Under a
     section ``[privacy]`` the noise comes from the operating system and never repeats; what is left of the budget is written
