@@ -99,16 +99,17 @@ def load_study(path: str | Path, *overrides: str) -> Study:
     return load(path, overrides=overrides)
 
 
-def release(study: Study | str | Path, folder: str | Path | None = None, *, overwrite: bool = False) -> Made:
+def release(study: Study | str | Path, folder: str | Path | None = None, *, overwrite: bool = False, workers: int = 1) -> Made:
     """Make the release of a study (an object, or a path to its TOML file); written to ``folder`` if one is given.
 
     The result holds ``copies`` (cohorts), ``verdict``, ``results`` (findings) and shows itself in a notebook.
-    A refusal is a result: look at ``verdict.released``.
+    A refusal is a result: look at ``verdict.released``. ``workers``: processes at once where refits take long; a script that asks for several needs
+    the usual ``if __name__ == "__main__":``.
     """
     from twinset.pipeline import release as make
     from twinset.study import Study
 
-    made = make(study if isinstance(study, Study) else load_study(study))
+    made = make(study if isinstance(study, Study) else load_study(study), workers=workers)
     if folder is not None:
         made.save(folder, overwrite=overwrite)
     return made

@@ -6,7 +6,7 @@ table ─► split ─► vault ─► generator ─► model ─► copies ─�
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -15,7 +15,7 @@ from twinset.audit.privacy.split import split
 from twinset.audit.run import run
 from twinset.coding.history import bound
 from twinset.core.cohort import Cohort
-from twinset.core.contracts import AuditResult, IntArray, Model, NoisyModel, PairedModel, Rule, SizedModel, Trial, UnlistedModel
+from twinset.core.contracts import AuditResult, Model, NoisyModel, Rule, SizedModel, Trial, UnlistedModel
 from twinset.core.finding import Finding
 from twinset.core.schema import Schema, left_out
 from twinset.core.seeds import stream
@@ -27,6 +27,9 @@ from twinset.errors import BadInput
 from twinset.facts import Facts, make_page, release_text, study_text
 from twinset.planning.worth import stop_hopeless
 from twinset.private import begin, demand, finish, halves, open_ledger, public_rules
+from twinset.refitting.job import Job, contrasts
+from twinset.refitting.kept import keeper
+from twinset.refitting.run import Means, Refitted, affordable, refit
 from twinset.release.attempts import Attempt
 from twinset.release.attempts import begin as begin_line
 from twinset.release.decide import Output, decide, look
@@ -35,7 +38,7 @@ from twinset.release.foresee import foresee
 from twinset.release.gate import OUTPUT, Verdict, judge
 from twinset.release.terms import Privacy
 from twinset.rules.check import check
-from twinset.rules.enforce import enforce
+from twinset.rules.copies import Copy, draw
 from twinset.rules.language import learn, parse
 from twinset.rules.ranges import schema_rules
 from twinset.study import Study
@@ -45,17 +48,9 @@ Progress = Callable[[str], None]
 TOGETHER = ("privacy", "membership", "control.impossible")  # what is asked of all copies in one table as well
 
 
-@dataclass(frozen=True, repr=False)
-class Copy:
-    """One synthetic cohort after its rules, and what enforcing them took."""
-
-    cohort: Cohort
-    link: IntArray | None
-    n_redrawn: int
-
-
-def release(study: Study, *, progress: Progress | None = None, tell: Progress | None = None, command: str = "release") -> Made:
-    """Make the release that a study describes: data, audit, verdict, page. Nothing is written but two lines beside the table: that it was tried, and how it ended.
+def release(study: Study, *, progress: Progress | None = None, tell: Progress | None = None, command: str = "release", workers: int = 1) -> Made:
+    """Make the release that a study describes: data, audit, verdict, page. Nothing is written but two lines beside the table: that it was tried, and how
+    it ended; and, as long as long refits are under way, those that are finished.
 
     Deterministic: the same study, table and library versions give the same result, on any number of workers. Under a
     section ``[privacy]`` the noise comes from the operating system and never repeats; what is left of the budget is written
@@ -63,7 +58,7 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
     and nothing that the audit finds or raises can change it (unless ``policy.decision`` says so).
     Raises the BadInput family for a table or study that cannot be used, BudgetExhausted where the ledger refuses. A refusal
     by the policy is a result, not an error. ``progress`` is called with the current step, ``tell`` with what a person should read before it goes on;
-    ``command``: what the attempt is called.
+    ``command``: what the attempt is called; ``workers``: processes at once for refits that take long (:mod:`twinset.refitting`).
     """
     say = progress or _silent
     terms = _terms(study)
@@ -85,14 +80,15 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
     proof = finish(claim, generator=generator) if claim else None
     n = study.release.n or _size(model, train, private=claim is not None)
     copies = _copies(study, model, n, rules, say)
+    job = Job(generator, by_patient(train), rules, endpoints, n, study.release.copies, study.seed)
+    refitted = Refitted() if claim else _refitted(study, job, vault, workers=workers, say=say, tell=tell or _silent)
     output_rules = [check(rules, c.cohort, what="the synthetic cohort") for c in copies]
     output = _look(model, copies, output_rules)
     attempt = begin_attempt(study, command)
     verdict = decide(proof, output, study.policy) if proof and proof["decided_by"] == OUTPUT else None
-    trial = Trial(
-        by_patient(train), copies[0].cohort, by_patient(holdout), endpoints=endpoints, rules=rules, notes=notes(study.generator.name, generator, train.schema)
-    )
-    results = _audited(study, trial, copies, say, advice=verdict is not None)
+    told = notes(study.generator.name, generator, train.schema)
+    trial = Trial(job.train, copies[0].cohort, by_patient(holdout), endpoints=endpoints, rules=rules, notes=told, refits=refitted.one)
+    results = _audited(study, trial, copies, say, advice=verdict is not None, also=refitted.missing)
     say("judging")
     tested = judge([f for r in results for f in r.findings], [f for found in output_rules for f in found], study.policy)
     facts = Facts(
@@ -111,16 +107,26 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
     )
     if attempt:
         attempt.end(released=(verdict or tested).released)
-    return _made(study, copies, results, verdict or tested, facts, saved(model) if claim else None)
+    refitted.forget()
+    return replace(_made(study, copies, results, verdict or tested, facts, saved(model) if claim else None), analyses=refitted.all)
 
 
-def _audited(study: Study, trial: Trial, copies: Sequence[Copy], say: Progress, *, advice: bool) -> list[AuditResult]:
-    """The audit of each copy; where there are several, also the attacks on all of them in one table, which is what an attacker holds."""
+def _refitted(study: Study, job: Job, vault: Vault, *, workers: int, say: Progress, tell: Progress) -> Refitted:
+    """The custodian's bootstrap of the declared analyses: one more look at every row, told in the ledger, and never under ``[privacy]``."""
+    runs, cells = study.audit.refits, study.audit.refit_cells
+    if affordable(job, runs=runs, cells=cells) and contrasts(job):
+        vault.reveal("refits: the generator fitted again on resampled patients, for the intervals of declared analyses")
+    return refit(job, runs=runs, cells=cells, means=Means(workers, keeper(study, job.generator), say, tell))
+
+
+def _audited(study: Study, trial: Trial, copies: Sequence[Copy], say: Progress, *, advice: bool, also: Sequence[Finding] = ()) -> list[AuditResult]:
+    """The audit of each copy, the first with what was found before it (``also``); where there are several, also the attacks on all of them in one table, which is what an attacker holds."""
 
     def audit(t: Trial, only: Sequence[str] = ()) -> AuditResult:
         return run(t, seed=study.audit.seed, patients=study.audit.patients, progress=say, advice=advice, only=only)
 
     results = [audit(replace(trial, synthetic=c.cohort, link=c.link)) for c in copies]
+    results[0] = replace(results[0], findings=(*results[0].findings, *also))
     if len(copies) > 1:
         whole = Cohort(pl.concat([c.cohort.frame for c in copies]), copies[0].cohort.schema)
         results.append(audit(replace(trial, synthetic=whole), TOGETHER))
@@ -233,20 +239,6 @@ def declared_rules(study: Study, train: Cohort) -> tuple[Rule, ...]:
     schema = train.schema.synthesised
     parsed = [parse(r.rule, schema, name=r.name or f"R{i}") for i, r in enumerate(study.rules, start=1)]
     return (*learn(parsed, train.synthesised), *schema_rules(schema))
-
-
-def draw(model: Model, n: int, rules: Sequence[Rule], *, seed: int, number: int) -> Copy:
-    """One copy of ``n`` rows with every rule kept; rows in random order, the link (if any) moved along."""
-    rng = stream(seed, "sample", number)
-    link: IntArray | None = None
-    if isinstance(model, PairedModel):
-        cohort, link = model.sample_paired(n, rng)
-        order = stream(seed, "shuffle", number).permutation(n)
-        cohort, link = cohort.take(order), link[order]
-    else:
-        cohort = model.sample(n, rng)
-    kept = enforce(cohort, rules, model.sample, stream(seed, "rules", number))
-    return Copy(kept.cohort, link if kept.n_redrawn == 0 else None, kept.n_redrawn)
 
 
 def by_patient(cohort: Cohort) -> Cohort:

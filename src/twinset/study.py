@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from twinset.checking import declared
 from twinset.checking.keys import keys, without
@@ -16,6 +16,7 @@ from twinset.checking.plugins import build, sentences
 from twinset.core.contracts import Endpoint, Generator
 from twinset.core.days import days
 from twinset.core.domain import OTHER
+from twinset.core.refits import FEWEST
 from twinset.core.schema import Column, Kind, Level, Origin, Role, Schema
 from twinset.errors import StudyInvalid, collect
 from twinset.release.policy import Policy
@@ -139,6 +140,16 @@ class AuditPlan(Part):
         le=1000,
         description="how often the generator is fitted again on resampled patients, for the intervals of declared endpoints; 20 at least, 0 = none",
     )
+    refit_cells: int = Field(
+        200_000_000, ge=0, description="rows x columns that all refits together may fit and draw; in a larger table there are fewer; 0 = no bound"
+    )
+
+    @field_validator("refits")
+    @classmethod
+    def _steady(cls, given: int) -> int:
+        if 0 < given < FEWEST:
+            raise ValueError(f"give {FEWEST} or more, or 0 for none: fewer leave the ends of an interval too unsteady")
+        return given
 
 
 class Study(Part):

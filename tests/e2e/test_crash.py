@@ -188,12 +188,12 @@ def interrupted(folder: Path, script: str, *arguments: str, at: str) -> str:
     return said + rest
 
 
-@pytest.mark.parametrize("step", ["fitting trees", "prediction of unseen patients", "attacks"])
+@pytest.mark.parametrize("step", ["fitting trees", "of 20 refits", "prediction of unseen patients", "attacks"])
 def test_ctrl_c_says_so_and_writes_nothing(tmp_path: Path, table: Path, twinset, step: str) -> None:
-    """While numba compiles the trees, while scikit-learn fits, among the attacks: one line, 130, and no half of a folder."""
+    """While numba compiles the trees, among the refits, while scikit-learn fits, among the attacks: one line, 130, and no half of a folder."""
     assert twinset("init", "patients.csv").returncode == 0
     before = {p.name for p in tmp_path.iterdir()}
-    said = interrupted(tmp_path, EAGER, "release", "study.toml", "-o", "twin", at=step)
+    said = interrupted(tmp_path, EAGER, "release", "study.toml", "-o", "twin", "--set", "audit.refits=20", at=step)
     assert said.endswith("interrupted, nothing written\n")
     attempts = {p.name for p in tmp_path.iterdir()} - before
     assert not any("twin" in name and "attempt" not in name for name in attempts), attempts

@@ -235,6 +235,16 @@ def test_no_number_of_patients_stops_a_run_behind_the_vault(
     assert (tmp_path / "twin" / "custodian" / "report.html").is_file()
 
 
+def test_nobody_is_fitted_again_under_a_promise(write: Write) -> None:
+    """Refits look at every row once more, and their figures are not covered by the certificate: there are none, whatever the study asks for."""
+    survival = '[[endpoints]]\nkind = "survival"\nname = "death"\ntime = "age"\nevent = "event"\narm = "sex"\n[audit]\nrefits = 20\n'
+    said: list[str] = []
+    made = release(load(write("again", more=survival)), progress=said.append)
+    assert made.analyses == ()
+    assert "reveal" not in {e["mechanism"] for e in made.page.ledger["events"]}
+    assert not [text for text in said if "refit" in text]
+
+
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_a_file_of_hardly_any_row_is_released_or_refused_as_any_other(write: Write, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     """From the file on: nothing raises, and what is refused is refused for its noise."""

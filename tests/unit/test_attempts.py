@@ -91,3 +91,12 @@ def test_so_many_patients_would_do() -> None:
     n = int(line.partition("About ")[2].partition(" ")[0].replace(",", ""))
     assert not foresee(Policy(), round(0.7 * n) + 1, round(0.3 * n) + 1)
     assert foresee(Policy(), round(0.56 * n), round(0.24 * n))
+
+
+def test_a_line_behind_a_torn_one_is_not_lost_with_it(tmp_path: Path) -> None:
+    table = tmp_path / "patients.csv"
+    table.write_text("a\n")
+    with beside(table).open("a") as file:
+        file.write('{"entry": "begin", "run": "x", "se')
+    tried(table, released=False)
+    assert tried(table) == Attempts(2, 1, 0, 0, (0,))

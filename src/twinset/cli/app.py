@@ -147,7 +147,7 @@ def compare(
     with progress(quiet=as_json) as say:
         for i, (name, one) in enumerate(zip(names, studies, strict=True)):
             at = f"{i} of {len(names)} done, {name}"
-            made.append(make(one, progress=lambda text, at=at: say(f"{at}: {text}"), command="compare"))  # type: ignore[misc]
+            made.append(make(one, progress=lambda text, at=at: say(f"{at}: {text}"), command="compare", workers=os.cpu_count() or 1))  # type: ignore[misc]
     with new_folder(out, overwrite=overwrite) as temporary:
         write_compare(made, temporary / "custodian")
     if as_json:
@@ -234,7 +234,7 @@ def _make(make: Any, study: Any, out: Path, *, overwrite: bool, as_json: bool, l
     promised = study.privacy is not None
     try:
         with progress(quiet=as_json, promised=promised) as say:
-            made = make(study, progress=say, tell=_say)
+            made = make(study, progress=say, tell=_say, workers=os.cpu_count() or 1)
             say("writing")
             made.save(out, overwrite=overwrite)
     except KeyboardInterrupt:

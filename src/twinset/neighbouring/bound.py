@@ -23,6 +23,7 @@ from twinset.dp.ledger import Ledger
 from twinset.neighbouring.changes import change
 from twinset.neighbouring.run import Plan
 from twinset.neighbouring.tables import Case, invent, invent_for
+from twinset.rules.copies import draw
 from twinset.study import load
 
 SURE = 0.025  # of each of the two Clopper-Pearson bounds to be wrong
@@ -104,7 +105,7 @@ def _seen(case: Case, patient: Case, runs: int, say: Progress) -> FloatArray:
             say(f"{run:,} of {runs:,} runs")
             model = study.build_generator().fit(private.guarded(train, Ledger(), allowed, rules), stream(study.seed, "fit"))
             n = max(1, model.n_rows) if isinstance(model, SizedModel) else len(case.rows)
-            out.append(_alike(pipeline.draw(model, n, rules, seed=study.seed, number=1).cohort, whom))
+            out.append(_alike(draw(model, n, rules, seed=study.seed, number=1).cohort, whom))
     return np.array(out, dtype=np.float64)
 
 

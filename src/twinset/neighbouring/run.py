@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from twinset.core.processes import pool
 from twinset.core.seeds import stream
 from twinset.errors import BadInput
 from twinset.neighbouring.changes import KINDS, Pair, change
@@ -19,7 +20,6 @@ from twinset.neighbouring.paths import ENDS, Command, Left, front, whole
 from twinset.neighbouring.replay import Recorder, Replayer
 from twinset.neighbouring.tables import PRIVATE, Case, invent, invent_for
 from twinset.study import load
-from twinset.sweeping.run import pool
 
 Progress = Callable[[str], None]
 PER_TABLE = {True: 48, False: 12}  # pairs that share a table: on the short way, on the whole way

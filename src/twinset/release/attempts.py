@@ -6,8 +6,6 @@ One line of JSON before a run is judged, one when it has ended. No value, level 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from twinset.dp.register_file import folder as config
+from twinset.release import beside as files
 from twinset.report.material import Attempts
 
 FORMAT = "twinset attempts 1"
@@ -42,12 +40,12 @@ class Attempt:
 
     def end(self, *, released: bool) -> None:
         """Write how it ended."""
-        _append(self.path, {"entry": "end", "run": self.mark, "at": _now(), "outcome": "released" if released else "refused"})
+        files.append(self.path, {"entry": "end", "run": self.mark, "at": _now(), "outcome": "released" if released else "refused"})
 
 
 def looked(table: Path, *, command: str, generator: str, seed: int, study: str) -> None:
     """A line for a look at ``table`` that ends in no verdict (a sweep)."""
-    _append(_place(table), _begun(secrets.token_hex(8), study, {"command": command, "generator": generator, "seed": seed, "n": 0}))
+    files.append(_place(table), _begun(secrets.token_hex(8), study, {"command": command, "generator": generator, "seed": seed, "n": 0}))
 
 
 def begin(table: Path, *, command: str, generator: str, seed: int, n: int, study: str) -> Attempt:
@@ -55,7 +53,7 @@ def begin(table: Path, *, command: str, generator: str, seed: int, n: int, study
     path = _place(table)
     before = tuple(_lines(path))
     mark = secrets.token_hex(8)
-    written = _append(path, _begun(mark, study, {"command": command, "generator": generator, "seed": seed, "n": n}))
+    written = files.append(path, _begun(mark, study, {"command": command, "generator": generator, "seed": seed, "n": n}))
     return Attempt(path if written else None, mark, before, seed)
 
 
@@ -69,49 +67,15 @@ def beside(table: Path) -> Path:
     >>> beside(Path("trial/patients.csv")).name
     'patients.csv.attempts.jsonl'
     """
-    real = Path(os.path.realpath(table))
-    return real.with_name(real.name + ".attempts.jsonl")
+    return files.beside(table, "attempts")
 
 
-def _place(table: Path) -> Path | None:
-    """Beside the table; where that folder takes no files, under the user's configuration by the table's full path."""
-    path, home = beside(table), config()
-    if path.exists() or os.access(path.parent, os.W_OK) or home is None:
-        return path
-    return home / "attempts" / (hashlib.sha256(str(path).encode()).hexdigest()[:32] + ".jsonl")
+def _place(table: Path) -> Path:
+    return files.place(table, "attempts")
 
 
-def _lines(path: Path | None) -> Sequence[Mapping[str, Any]]:
-    """The lines that can be read, in order; none where there is no file. A line cut short by a crash is left out."""
-    try:
-        texts = path.read_text(encoding="utf-8").splitlines() if path is not None else []
-    except (OSError, UnicodeDecodeError):
-        return ()
-    found = []
-    for text in texts:
-        try:
-            line = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(line, dict) and isinstance(line.get("run"), str) and (line.get("entry") != "begin" or isinstance(line.get("seed"), int)):
-            found.append(line)
-    return found
-
-
-def _append(path: Path | None, line: Mapping[str, Any]) -> bool:
-    """One line at the end of the file, in one write; False where it cannot be written."""
-    if path is None:
-        return False
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(handle, (json.dumps(line, ensure_ascii=False) + "\n").encode())
-        finally:
-            os.close(handle)
-    except OSError:
-        return False
-    return True
+def _lines(path: Path) -> Sequence[Mapping[str, Any]]:
+    return [line for line in files.lines(path) if isinstance(line.get("run"), str) and (line.get("entry") != "begin" or isinstance(line.get("seed"), int))]
 
 
 def _now() -> str:

@@ -14,6 +14,7 @@ import polars as pl
 from twinset.audit.endpoints.synthesis import BIASED, tested
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import AuditResult
+from twinset.core.refits import Refits
 from twinset.io.place import new_folder
 from twinset.io.write import write_table
 from twinset.release.gate import OUTPUT, Verdict
@@ -49,6 +50,7 @@ class Made:
     label: str = "synthetic_id"
     model: Mapping[str, Any] | None = None  # saved, where it is made of paid answers only and may leave
     left_out: tuple[tuple[str, str], ...] = ()  # columns of the source that are not released, each with the reason
+    analyses: tuple[Refits, ...] = ()  # of an open run: what refits say of each declared analysis, for the mean over all copies
     tested: Verdict | None = None  # what the checks on patients' rows said, where they did not decide: custodian only
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:

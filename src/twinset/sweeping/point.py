@@ -20,9 +20,10 @@ from twinset.dp.ledger import Allowance, Ledger
 from twinset.dp.vault import Vault
 from twinset.errors import BadInput, BudgetExhausted
 from twinset.io.place import new_file
-from twinset.pipeline import by_patient, declared_rules, draw, notes
+from twinset.pipeline import by_patient, declared_rules, notes
 from twinset.private import allowance, demand, guarded, halves
 from twinset.release.terms import Privacy
+from twinset.rules.copies import draw
 from twinset.study import GeneratorChoice, Study
 from twinset.sweeping.grid import Job
 from twinset.table import read_cohort

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from twinset.core.finding import Finding
+from twinset.core.processes import pool
 from twinset.dp import chain
 from twinset.dp.accountant import epsilon as epsilon_of
 from twinset.errors import BadInput
@@ -153,22 +151,6 @@ def _run(tasks: Sequence[Task], workers: int) -> Iterator[tuple[Job, dict[str, A
                 where="sweep",
                 hint="run the same command again with fewer --workers",
             ) from None
-
-
-@contextmanager
-def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Fresh processes that end with this block, however it ends, and with this process, however it ends."""
-    context = multiprocessing.get_context("spawn")
-    reader, writer = context.Pipe(duplex=False)
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=worker.start, initargs=(reader, threads))
-    try:
-        yield pool
-        pool.shutdown(wait=True)
-    finally:
-        writer.close()  # workers still at work end here
-        pool.shutdown(wait=True, cancel_futures=True)
-        reader.close()
 
 
 def _write(stuff: Material, grid: Grid, place: Place, made: Sequence[dict[str, Any]], *, in_ledger: bool) -> Swept:
