@@ -32,12 +32,14 @@ def test_the_score_is_the_ridge_regression_inside_leaves() -> None:
     scales = [scale_of(c, 5, 0, last=False) for c in cells]
     predictors = Predictors(cells, np.array([0, 1]), scales, np.array([5, 5]), (), frozenset())
     tables = regression(predictors, Leaves(np.arange(n), np.arange(0, n + 1, 100)), y).tables(y)
-    x = np.column_stack([s.place[c] for s, c in zip(scales, cells, strict=True)])
+    terms = [np.array([scale.place, *scale.more]) for scale in scales]  # the mid-rank, and each level but the ends
+    x = np.column_stack([t[:, c].T for t, c in zip(terms, cells, strict=True)])
     for some in np.split(np.arange(n), 6):
         x[some] -= x[some].mean(axis=0)
-    weights = np.linalg.solve(x.T @ x + 4 * np.eye(2), x.T @ y)
-    for p, scale in enumerate(scales):
-        np.testing.assert_allclose(tables[0, p], weights[p] * scale.place, rtol=1e-3, atol=1e-4)
+    weights = np.linalg.solve(x.T @ x + 4 * np.eye(x.shape[1]), x.T @ y).reshape(2, -1)
+    for p, own in enumerate(terms):
+        assert own.shape == (4, 5)
+        np.testing.assert_allclose(tables[0, p], weights[p] @ own, rtol=1e-2, atol=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["normal", "skewed", "binary"])
