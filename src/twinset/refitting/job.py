@@ -76,10 +76,11 @@ def once(job: Job, wanted: Sequence[Contrast], number: int) -> Figures:
 
 
 def resampled(train: Cohort, rng: Rng) -> Cohort:
-    """As many patients as there are, drawn with replacement, each with all rows; one who is drawn twice is two patients, with numbers of their own."""
+    """As many patients as there are, drawn with replacement, each with all rows; one who is drawn twice is two patients, with numbers of their own and one origin."""
     unit = train.schema.unit
     if not unit:
-        return train.take(rng.integers(0, len(train), len(train)))
+        rows = rng.integers(0, len(train), len(train))
+        return Cohort(train.frame[rows], train.schema, origin=rows)
     _, of = np.unique(train.units(), return_inverse=True)
     sizes, order = np.bincount(of), np.argsort(of, kind="stable")
     drawn = rng.integers(0, len(sizes), len(sizes))
@@ -89,7 +90,7 @@ def resampled(train: Cohort, rng: Rng) -> Cohort:
     first = np.cumsum(sizes) - sizes
     again = train.take(order[first[drawn][patient] + within])
     number = pl.Series(unit, patient)
-    return Cohort(again.frame.with_columns(number.cast(pl.String) if train[unit].dtype == pl.String else number), train.schema)
+    return Cohort(again.frame.with_columns(number.cast(pl.String) if train[unit].dtype == pl.String else number), train.schema, origin=drawn[patient])
 
 
 def _estimates(job: Job, wanted: Sequence[Contrast], cohort: Cohort) -> list[float]:
