@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import polars as pl
@@ -141,7 +141,7 @@ def _checked(trial: Trial) -> Trial:
         raise BadInput(f"no rows in: {', '.join(empty)}", where="audit", hint="an audit needs patients on every side")
     names = trial.train.schema.synthesised.names
     synthetic = Cohort(trial.synthetic.frame.select(names), trial.train.schema.synthesised)
-    return Trial(trial.train, synthetic, trial.holdout, trial.link, trial.endpoints, trial.rules, trial.notes)
+    return replace(trial, synthetic=synthetic)
 
 
 def _problems(train: Cohort, other: Cohort, what: str) -> list[str]:
