@@ -56,6 +56,7 @@ def naive(found: np.ndarray, level: float) -> tuple[float, float, float]:
 
 
 def beside(own: tuple[float, float, float], interval: tuple[float, float]) -> str:
+    """A sentence on the naive interval, where the analysis gave one, beside the one that holds."""
     width = (interval[1] - interval[0]) / (own[2] - own[1]) if own[0] > 0 else math.nan
     if not math.isfinite(width):
         return "The analysis gave no standard error of its own to set beside it."
@@ -63,4 +64,5 @@ def beside(own: tuple[float, float, float], interval: tuple[float, float]) -> st
 
 
 def figure(x: float) -> str:
+    """Three significant digits."""
     return f"{x:.3g}"
