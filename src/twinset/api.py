@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from twinset.core.contracts import Generator
     from twinset.core.finding import Finding
     from twinset.core.schema import Schema
-    from twinset.inference import Inference
+    from twinset.inference.found import Inference
     from twinset.release.folder import Made
     from twinset.release.gate import Verdict
     from twinset.report.page import Page

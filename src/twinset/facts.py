@@ -154,8 +154,9 @@ def _endpoint(study: Study, place: int, frames: Sequence[pl.DataFrame]) -> dict[
     kind, name, given = study.analyses[place]
     schema = study.known_schema
     settings = resolved(ENDPOINTS, kind, given)
-    if settings.get("arm") in schema and settings.get("reference") is None and schema[settings["arm"]].levels:
-        settings["reference"] = schema[settings["arm"]].levels[0]
+    arm = str(settings.get("arm", ""))
+    if arm in schema and settings.get("reference") is None and schema[arm].levels:
+        settings["reference"] = schema[arm].levels[0]
     levels = {k: settings.pop(k) for k in LEVELS if settings.get(k) is not None}
     if study.privacy is not None:
         settings = {k: v for k, v in settings.items() if k in COLUMNS}

@@ -26,8 +26,9 @@ from twinset.generators import GENERATORS
 from twinset.generators.marginals import MarginalsModel
 from twinset.generators.marginals.bootstrap import independent_rows, rerun
 from twinset.generators.marginals.saved import from_dict, to_dict
-from twinset.inference import BOOTSTRAP, Inference, infer_all, infer_population
+from twinset.inference import BOOTSTRAP, infer_all, infer_population
 from twinset.inference.copies import Copies
+from twinset.inference.found import Inference
 
 COLUMNS = (
     Column("arm", "category", "arm", levels=("a", "b"), origin="public"),
