@@ -54,8 +54,8 @@ class Made:
     label: str = "synthetic_id"
     model: Mapping[str, Any] | None = None  # saved, where it is made of paid answers only and may leave
     left_out: tuple[tuple[str, str], ...] = ()  # columns of the source that are not released, each with the reason
+    analyses: tuple[Refits, ...] = ()  # of an open run: what refits say of each declared analysis, for the mean over all copies
     tested: Verdict | None = None  # what the checks on patients' rows said, where they did not decide: custodian only
-    analyses: tuple[Refits, ...] = ()  # of the declared endpoints, for the mean over all copies; of an open run only
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write the release folder (or, refused, the custodian half alone) and give its path."""
