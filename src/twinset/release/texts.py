@@ -24,11 +24,11 @@ UNLISTED = (
 )
 
 ANALYSIS_REFITS = "\nFor declared analyses `analyses.json` holds the estimate with an interval for the population, and how it was made."
-ANALYSIS_T_S = "\nFor any other `twinset.combine(folder, analysis, n={n})` gives one, from the number of patients it was learnt from. {held}"
+ANALYSIS_T_S = "\nFor an analysis of your own `twinset.combine(folder, analysis, n={n})` gives one, by the rule T_s. {held}"
 ANALYSIS_NONE = "\n{other} rule for intervals was tested on these rows: report none{declare}."
 CONFIRM = "\nConfirm what matters on the real data."
 ANALYSIS_MODEL = (
-    "`twinset.combine(folder, analysis)` gives an interval that\ncounts the patients' chance and the noise: it draws from `model.json`, adds the noise that was added here, "
+    " `twinset.combine(folder, analysis)` gives an interval that\ncounts the patients' chance and the noise: it draws from `model.json`, adds the noise that was added here, "
     "and fits again.\nThe model holds noisy measurements only. All copies come from it and share its noise: do not treat them as independent, "
     "and confirm what\nmatters on the real data."
 )
@@ -55,7 +55,7 @@ README = """\
 {left_out}
 ## What you may do with it
 Explore, write and test code, plan an analysis, teach. An estimate made here carries the model's error on top of sampling error:
-an interval computed as if these rows were patients is too narrow. {analysis}
+an interval computed as if these rows were patients is too narrow.{analysis}
 {howto}{unlisted}
 ## What it does not promise
 {claim}
