@@ -226,3 +226,17 @@ def test_settings_that_were_not_tested_get_no_promise(tmp_path: Path) -> None:
     assert twinset.combine(home, f"{NAME}: {found.analyses[0].contrast}").rule == "refits on resampled patients"
     with pytest.raises(BadInput, match="`dealing`"):
         twinset.combine(home, lambda f: (f["aval"].mean(), 0.1))
+
+
+def test_levels_that_a_file_spells_otherwise_keep_their_interval(tmp_path: Path) -> None:
+    """Levels 1.0, 2.0 come back from a CSV as 1 and 2: the interval is still the released one, without a naive one beside it."""
+    trial().with_columns(pl.col("trt").replace_strict({"low": 1.0, "placebo": 2.0, "high": 3.0})).write_parquet(tmp_path / "trial.parquet")
+    text = (
+        STUDY.replace("trial.csv", "trial.parquet").replace('["low", "placebo", "high"]', "[1.0, 2.0, 3.0]").replace('reference = "placebo"', "reference = 2.0")
+    )
+    (tmp_path / "study.toml").write_text(text)
+    found = twinset.release(tmp_path / "study.toml")
+    refits = Refits(NAME, found.results[0].comparisons[0].train.contrast, 0.2, 0.0, 50)
+    home = replace(found, analyses=(refits,)).save(tmp_path / "twin")
+    made = twinset.combine(home, f"{NAME}: {refits.contrast}")
+    assert (made.low, made.high) == refits.interval(made.value)

@@ -30,7 +30,7 @@ def prepared(analysis: Analysis | Estimates | str, copies: Copies) -> Estimate:
     """The analysis as frame -> (estimate, standard error or NaN)."""
     contrast = ""
     if isinstance(analysis, str):
-        analysis, contrast = _endpoint(analysis, copies)
+        analysis, contrast = declared(analysis, copies)
     if isinstance(analysis, Estimates):
         return _effect(analysis, contrast, copies)
     if not callable(analysis):
@@ -73,18 +73,18 @@ def named(name: str, known: Iterable[str]) -> tuple[str, str] | None:
     return None
 
 
-def _endpoint(name: str, copies: Copies) -> tuple[Estimates, str]:
+def declared(name: str, copies: Copies) -> tuple[Estimates, str]:
     """A declared endpoint by its name, or by "name: contrast", with the settings that the release states."""
     from twinset.audit.endpoints import ENDPOINTS
     from twinset.checking.plugins import build, unstated
 
-    declared = {str(e.get("name", "")): e for e in copies.endpoints}
-    found = named(name, declared)
+    known = {str(e.get("name", "")): e for e in copies.endpoints}
+    found = named(name, known)
     if found is None:
-        raise BadInput("no endpoint of this name is declared in the release", where="combine", hint=f"declared: {', '.join(declared) or 'none'}")
+        raise BadInput("no endpoint of this name is declared in the release", where="combine", hint=f"declared: {', '.join(known) or 'none'}")
     head, contrast = found
-    kind = str(declared[head]["kind"])
-    settings = {k: v for k, v in declared[head].items() if k != "kind"}
+    kind = str(known[head]["kind"])
+    settings = {k: v for k, v in known[head].items() if k != "kind"}
     if kind in ENDPOINTS and (gone := unstated(ENDPOINTS, kind, settings)):
         raise BadInput(
             f"the release does not say {', '.join(f'`{k}`' for k in gone)} of this endpoint",

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from twinset.audit.endpoints import ENDPOINTS
+from twinset.core.cohort import Cohort
 from twinset.core.refits import Refits
 from twinset.errors import BadInput
-from twinset.inference.analysis import named, prepared
+from twinset.inference.analysis import declared, named
 from twinset.inference.copies import Copies
 from twinset.inference.found import Inference, beside, figure, naive
 
@@ -40,7 +41,7 @@ def refitted(entry: Mapping[str, Any], copies: Copies, level: float) -> Inferenc
         raise BadInput("analyses.json cannot be read", where="combine", hint="give the release as it was made") from None
     if refits.copies != len(copies.frames):
         raise _foreign()
-    own = _own(f"{refits.endpoint}: {refits.contrast}", refits, value, copies, level)
+    own = _own(refits, value, copies, level)
     low, high = refits.interval(value, level)
     m = refits.copies
     says = (
@@ -61,13 +62,16 @@ def _shift(refits: Refits) -> str:
     return f"they shift the estimate by {refits.bias:+.3g}, which the interval is widened for and its centre not moved by."
 
 
-def _own(name: str, refits: Refits, value: float, copies: Copies, level: float) -> tuple[float, float, float]:
-    """The naive error and interval of the first copy; NaN where the endpoint's kind is not installed here. Raises BadInput where the copies give another value."""
+def _own(refits: Refits, value: float, copies: Copies, level: float) -> tuple[float, float, float]:
+    """The naive error and interval of the first copy; NaN where they cannot be worked out here (a kind that is not installed). Raises BadInput where the copies give another value."""
     kind = next((str(e.get("kind", "")) for e in copies.endpoints if e.get("name") == refits.endpoint), "")
     if kind not in ENDPOINTS:
         return math.nan, math.nan, math.nan
-    estimate = prepared(name, copies)
-    found = np.array([estimate(f) for f in copies.frames])
+    endpoint, schema = declared(refits.endpoint, copies)[0], copies.schema
+    effects = [{e.contrast: e for e in endpoint.estimate(Cohort(f.select(schema.names), schema))} for f in copies.frames] if schema else [{}]
+    if not all(refits.contrast in e for e in effects):
+        return math.nan, math.nan, math.nan  # a level that the file spells otherwise, 1 for 1.0
+    found = np.array([(e[refits.contrast].value, e[refits.contrast].error) for e in effects])
     if not abs(float(found[:, 0].mean()) - value) <= SAME * max(refits.error, refits.sd):
         raise _foreign()
     return naive(found, level)
