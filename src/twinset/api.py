@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from twinset.core.contracts import Generator
     from twinset.core.finding import Finding
     from twinset.core.schema import Schema
-    from twinset.inference import Inference
+    from twinset.inference.found import Inference
     from twinset.release.folder import Made
     from twinset.release.gate import Verdict
     from twinset.report.page import Page
@@ -131,14 +131,15 @@ def combine(  # noqa: PLR0913
     polars frame and gives ``(estimate, standard error)`` or an estimate, an endpoint, or the name of one that the release declares
     (``"name: contrast"`` where it has several); it must bear missing values, and give NaN where there is nothing to estimate.
 
-    A private release of ``aim`` or ``mst`` holds its model: ``runs`` times patients are drawn from it, measured with the noise that was really used,
-    fitted again, and analysed (parametric bootstrap; post-processing, so it costs no budget). The interval is normal, about the estimate less its
-    bias. For one copy of ``trees`` it is T_s = v (k/n + 1) (Raab, Nowok and Dibben 2016), which needs the standard error and ``n``, the number of real
-    patients; effects are biased towards none there, and ``says`` tells how far that goes. Frames do not know who made them: give ``generator``.
-    Neither rule covers a model that is wrong; see ``silent_on``. Not for picking the copy that looks best.
+    A declared analysis of an open release, by its name, has the interval that the release holds for it (``analyses.json``): from refits on resampled
+    patients, at any ``level``; nothing is drawn here. A private release of ``aim`` or ``mst`` holds its model: ``runs`` times patients are drawn from it,
+    measured with the noise that was really used, fitted again, and analysed (parametric bootstrap; post-processing, so it costs no budget). The interval is
+    normal, about the estimate less its bias. For any other analysis of copies of ``trees`` at default settings it is T_s = v (k/n + 1/m) (Raab, Nowok and
+    Dibben 2016), which needs the standard error and ``n``, the number of real patients; it is wider than need be, and ``says`` tells how far. Frames do not know
+    who made them: give ``generator``. No rule covers a model that is wrong; see ``silent_on``. Not for picking the copy that looks best.
 
-    Raises BadInput where no rule was tested: a private release without its model, several copies of ``trees``, copies of any other generator, an
-    analysis that fails under the noise.
+    Raises BadInput where no rule was tested: a private release without its model, ``trees`` at other settings or of an older version, copies of any other
+    generator, an analysis that fails under the noise; and where a release does not say how a named analysis was declared.
     """
     from twinset.inference import infer_population
     from twinset.inference.copies import copies_of

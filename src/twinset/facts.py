@@ -5,21 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
+from twinset.audit.endpoints import ENDPOINTS
+from twinset.audit.endpoints.survival import equals
+from twinset.checking.declared import COLUMNS
+from twinset.checking.plugins import resolved
 from twinset.core.contracts import AuditResult
 from twinset.core.finding import Finding
+from twinset.core.schema import Level, Schema
 from twinset.door import Reading
 from twinset.dp.ledger import Ledger
+from twinset.generators import GENERATORS
 from twinset.release.gate import ROWS, Verdict
 from twinset.report.material import Attempts, Tested
 from twinset.report.page import Page
 from twinset.study import Study
 
+LEVELS = {"event_value": "event", "reference": "arm"}  # settings of an endpoint that name a level, and the column it belongs to
 LIBRARIES = ("twinset", "numpy", "polars", "scikit-learn", "numba", "lifelines")
 
 
@@ -115,8 +124,10 @@ def study_text(study: Study) -> str:
     return json.dumps(study.model_dump(mode="json", by_alias=True), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def release_text(study: Study) -> str:
-    """The study as the recipient may read it: no bounds, levels, codes or rules that were read from the rows, no path, no seed."""
+def release_text(study: Study, frames: Sequence[pl.DataFrame] = ()) -> str:
+    """The study as the recipient may read it: no bounds, levels, codes or rules that were read from the rows, no path, no seed; generator and endpoints
+    with every setting, so that an analysis asked for by its name is the declared one. ``frames``: what is released; levels that it holds are told by it.
+    """
     data: dict[str, Any] = study.model_dump(mode="json", by_alias=True)
     schema = study.known_schema
     for name, column in data["columns"].items():
@@ -131,8 +142,34 @@ def release_text(study: Study) -> str:
     if study.privacy is not None:
         del data["privacy"]["ledger"]
     data["rules"] = [{"name": r.name, "rule": r.rule if r.origin == "public" else ""} for r in study.rules]
-    data["endpoints"] = [{k: v for k, v in e.items() if k in ("kind", "name", "time", "event", "arm")} for e in data["endpoints"]]
+    data["generator"] = resolved(GENERATORS, study.generator.name, data["generator"])
+    data["endpoints"] = [_endpoint(study, i, frames) for i in range(len(study.endpoints))]
     return json.dumps(_pruned(data), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _endpoint(study: Study, place: int, frames: Sequence[pl.DataFrame]) -> dict[str, Any]:
+    """One analysis with every setting. Those that name a level leave together, where each is public or some released row holds it, else not at all;
+    under a promise no other settings leave, for they may have been chosen by looking at rows.
+    """
+    kind, name, given = study.analyses[place]
+    schema = study.known_schema
+    settings = resolved(ENDPOINTS, kind, given)
+    arm = str(settings.get("arm", ""))
+    if arm in schema and settings.get("reference") is None and schema[arm].levels:
+        settings["reference"] = schema[arm].levels[0]
+    levels = {k: settings.pop(k) for k in LEVELS if settings.get(k) is not None}
+    if study.privacy is not None:
+        settings = {k: v for k, v in settings.items() if k in COLUMNS}
+    if all(_told(v, schema, settings.get(LEVELS[k], ""), frames) for k, v in levels.items()):
+        settings |= levels
+    return {**settings, "kind": kind, "name": name or f"endpoint {place + 1}"}
+
+
+def _told(level: Level, schema: Schema, column: str, frames: Sequence[pl.DataFrame]) -> bool:
+    """Whether a level is known to the recipient anyway."""
+    if column in schema and schema[column].origin == "public":
+        return True
+    return any(column in f.columns and bool(equals(f[column], level).any()) for f in frames)
 
 
 def _rows_of(study: Study) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from twinset.audit.endpoints.synthesis import HELD, changed
 from twinset.audit.privacy.split import split
 from twinset.audit.run import run
 from twinset.coding.history import bound
@@ -184,7 +185,7 @@ def _made(study: Study, copies: Sequence[Copy], results: Sequence[AuditResult], 
         verdict=verdict,
         copies=tuple(c.cohort for c in copies),
         results=tuple(results),
-        public_study=release_text(study),
+        public_study=release_text(study, [c.cohort.frame for c in copies]),
         format=study.release.format,
         label=study.release.label,
         model=kept,
@@ -248,8 +249,9 @@ def by_patient(cohort: Cohort) -> Cohort:
 
 
 def notes(name: str, generator: object, schema: Schema) -> dict[str, str]:
-    """Who made the copies (``name``, as registered), and what it held fixed."""
-    return {"generator": name, **_imposed(generator, schema)}
+    """Who made the copies (``name``, as registered), which settings are not its defaults, and what it held fixed."""
+    other = changed(vars(generator), type(generator)) if name in HELD else ()
+    return {"generator": name, **({"changed": " ".join(other)} if other else {}), **_imposed(generator, schema)}
 
 
 def _imposed(generator: object, schema: Schema) -> dict[str, str]:

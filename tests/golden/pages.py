@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from twinset.core.contracts import AuditResult, Comparison, Curve, Effect
 from twinset.core.finding import Finding, not_measured
+from twinset.core.refits import Refits
 from twinset.report.material import Attempts, Page, Tested
 
 FLOOR = {"floor": 0.066, "floor_low": 0.060, "floor_high": 0.071, "holdout": 0.099, "independent": 0.201}
@@ -305,6 +306,17 @@ def inconclusive() -> Page:
     )
 
 
+def refitted() -> Page:
+    """Intervals from refits: without a shift, with one, and a wide one."""
+    figures = ((0.127, 0.004, 50), (0.131, 0.085, 50), (0.22, -0.04, 49))
+    made = []
+    for c, (sd, bias, runs) in zip(comparisons(), figures, strict=True):
+        refits = Refits(c.endpoint, c.train.contrast, sd, bias, runs)
+        low, high = refits.interval(c.synthetic.value)
+        made.append(replace(c, refits=refits, widened_error=refits.error, widened_low=low, widened_high=high))
+    return replace(passing(), result=replace(passing().result, comparisons=tuple(made)))
+
+
 def accepted() -> Page:
     """An undecided release that the custodian let go, at the fourth attempt."""
     return replace(
@@ -502,6 +514,7 @@ PAGES = {
     "pass": passing,
     "fail": failing,
     "inconclusive": inconclusive,
+    "refitted": refitted,
     "accepted": accepted,
     "unfair": unfair,
     "useless": useless,

@@ -24,7 +24,7 @@ from twinset.report.material import Page
 from twinset.report.page import render, render_compare
 
 HERE = Path(__file__).resolve().parent
-GOLDEN = ("pass", "fail", "accepted", "unfair", "useless", "no-holdout", "private", "decided")
+GOLDEN = ("pass", "fail", "refitted", "accepted", "unfair", "useless", "no-holdout", "private", "decided")
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
 

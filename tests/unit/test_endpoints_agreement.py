@@ -10,11 +10,15 @@ from twinset.audit.endpoints.agreement import comparison, measure, verdict
 from twinset.audit.endpoints.hazards import kaplan_meier
 from twinset.audit.endpoints.scatter import fresh, independent, perfect, scales
 from twinset.audit.endpoints.survival import Survival
+from twinset.audit.run import run
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import Effect, Trial
+from twinset.core.refits import Refits
 from twinset.core.schema import Column, Schema
 from twinset.core.seeds import stream
 from twinset.errors import SchemaMismatch, StudyInvalid
+from twinset.generators.trees import Trees
+from twinset.pipeline import notes
 
 ENDPOINT = Survival("progression", "days", "seen", True, "arm", "control")
 
@@ -88,7 +92,7 @@ def test_ceiling_averages_to_the_published_table(power: float, naive: float, wid
     z = centre + np.random.default_rng(0).standard_normal(20_000)
     ceiling = [perfect(float(x), 1.0) for x in z]
     assert np.mean([p.keeps() for p in ceiling]) == pytest.approx(widened, abs=0.012)
-    assert np.mean([p.keeps(widening=1.0) for p in ceiling]) == pytest.approx(naive, abs=0.012)
+    assert np.mean([p.keeps(cut=1.959964) for p in ceiling]) == pytest.approx(naive, abs=0.012)
 
 
 def test_overlap_and_estimate_have_their_known_values() -> None:
@@ -114,14 +118,85 @@ def test_the_band_narrows_with_contrasts_that_do_not_move_together() -> None:
 
 def test_an_interval_is_shown_only_where_it_was_tested() -> None:
     train = trial_of(400, 0.5, 0)
-    for generator, shown in (("trees", True), ("avatars", False), ("", False)):
-        found = measure(ENDPOINT, Trial(train, train, notes={"generator": generator}), stream(0))
+    for told, shown in (({"generator": "trees"}, True), ({"generator": "trees", "changed": "dealing"}, False), ({"generator": "avatars"}, False), ({}, False)):
+        found = measure(ENDPOINT, Trial(train, train, notes=told), stream(0))
         ends = [e for c in found.comparisons for e in (c.widened_low, c.widened_high)]
         assert bool(np.isfinite(ends).all()) == bool(np.isfinite(ends).any()) == shown
         decision = next(f for f in found.findings if f.name == "endpoint.decision")
-        assert ("biased towards none" in decision.says) == shown
+        assert ("simulated trials" in decision.says) == shown
         assert ("not tested" in decision.silent_on) == (not shown)
         assert found.comparisons[0].decision_kept
+
+
+def refitted(train: Cohort, *, sd: float, bias: float = 0.0, runs: int = 50) -> Trial:
+    """The patients as their own synthetic copy, with refits as given."""
+    (found,) = ENDPOINT.estimate(train)
+    refits = Refits("progression", found.contrast, sd, bias, runs)
+    other = Refits("another", found.contrast, 9.0, 9.0, runs)
+    return Trial(train, train.synthesised, endpoints=(ENDPOINT,), refits=(other, refits), notes={"generator": "trees"})
+
+
+def test_with_refits_the_interval_is_theirs_and_its_sentences_say_so() -> None:
+    train = trial_of(400, 0.5, 0)
+    trial = refitted(train, sd=0.1, bias=0.3)
+    found = measure(ENDPOINT, trial, stream(0))
+    (made,) = found.comparisons
+    assert made.refits == trial.refits[1]
+    assert made.widened_error == trial.refits[1].error > 0.3
+    assert (made.widened_low, made.widened_high) == trial.refits[1].interval(made.synthetic.value)
+    decision = next(f for f in found.findings if f.name == "endpoint.decision")
+    assert "50 refits on resampled patients" in decision.says
+    assert "shifted" in decision.says
+    assert "widened" not in decision.says
+    assert "fair sample" in decision.silent_on
+    assert "T_s" not in decision.says + decision.silent_on
+    avatars = measure(ENDPOINT, Trial(train, train.synthesised, refits=trial.refits, notes={"generator": "avatars"}), stream(0)).comparisons[0]
+    assert np.isfinite(avatars.widened_low)
+
+
+def test_refits_decide_by_their_own_interval() -> None:
+    """Wide refits lose a decision that T_s keeps; with 20 runs the quantile is 2.09, not 1.96: an effect of two errors is then not shown."""
+    train = trial_of(400, 0.5, 0)
+    value = abs(ENDPOINT.estimate(train)[0].value)
+    for sd, runs, kept in ((value / 10, 50, True), (value, 50, False), (value / 2.05, 1000, True), (value / 2.05, 20, False)):
+        assert measure(ENDPOINT, refitted(train, sd=sd, runs=runs), stream(0)).comparisons[0].decision_kept == kept
+
+
+def test_the_whole_audit_keeps_the_refits() -> None:
+    train = trial_of(400, 0.5, 0)
+    assert run(refitted(train, sd=0.1), seed=0).comparisons[0].refits
+
+
+def test_a_wide_interval_is_not_excused_by_what_stands_beside_it() -> None:
+    """Fresh patients judged with the release's own width would keep nothing where it is three times too wide, and it would count as good as real.
+
+    They are judged as patients, with their own interval; the perfect model by what its refits would give; independent columns by theirs, whose shift is
+    the whole effect. None of these depends on the release.
+    """
+    train = trial_of(400, 0.5, 0)
+    beside = [next(f for f in measure(ENDPOINT, refitted(train, sd=sd), stream(0)).findings if f.name == "endpoint.decision") for sd in (0.1, 3.0)]
+    assert [f.value for f in beside] == [1.0, 0.0]
+    assert beside[0].beside == beside[1].beside
+    scores = scales([3.5] * 8, 1.0, np.eye(8), stream(0), quantiles=[2.01] * 8)["decision"]
+    assert scores["floor_low"] > 0.4
+    assert scores["independent"] < 0.001
+
+
+def test_what_stands_beside_refits_is_what_a_simulation_gives() -> None:
+    """Each reference is drawn and judged as its docstring says: 400,000 draws, error 0.001."""
+    draws = np.random.default_rng(0).standard_normal(400_000)
+    for z, ratio in ((2.5, 1.0), (0.5, 2.0), (-3.0, 0.5)):
+        q = 2.01
+
+        def decided(x: np.ndarray, cut: float | np.ndarray, z: float = z) -> float:
+            return float((np.where(np.abs(x) < cut, 0, np.sign(x)) == (0 if abs(z) < 1.96 else np.sign(z))).mean())
+
+        own = decided(z + np.sqrt(1 + 1 / ratio) * draws, 1.96 * np.sqrt(1 / ratio))
+        assert fresh(z, ratio, quantile=q).keeps() == pytest.approx(own, abs=0.004)
+        assert perfect(z, ratio, quantile=q).keeps() == pytest.approx(decided(z + draws / np.sqrt(ratio), q * np.sqrt(1 + 1 / ratio)), abs=0.004)
+        assert independent(z, ratio, quantile=q).keeps() == pytest.approx(decided(draws / np.sqrt(ratio), q * np.sqrt(1 / ratio + z**2)), abs=0.004)
+    (mixed,) = (scales([2.5, 2.5], 1.0, np.eye(2), stream(0), quantiles=[None, 2.01])["decision"],)
+    assert mixed["floor"] == pytest.approx((fresh(2.5, 1.0).keeps() + fresh(2.5, 1.0, quantile=2.01).keeps()) / 2)
 
 
 def test_what_cannot_be_estimated_says_why() -> None:
@@ -184,3 +259,9 @@ def test_curves_stay_on_round_times_and_between_nought_and_one() -> None:
 def test_kaplan_meier_after_the_last_death_is_nought() -> None:
     estimate = kaplan_meier(np.array([1.0, 2.0]), np.array([True, True]), np.array([0.5, 1.0, 3.0]))
     assert estimate.survival.tolist() == [1.0, 0.5, 0.0]
+
+
+def test_settings_that_are_not_the_defaults_are_noted() -> None:
+    schema = trial_of(10, 0.5, 0).schema
+    assert "changed" not in notes("trees", Trees(), schema)
+    assert notes("trees", Trees(dealing="random", by_arm=False, order=["arm"]), schema)["changed"] == "order dealing by_arm"

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 import twinset
+from twinset.checking.plugins import resolved
 from twinset.core.cohort import Cohort
 from twinset.core.schema import Column, Schema
 from twinset.core.seeds import stream
@@ -25,8 +26,9 @@ from twinset.generators import GENERATORS
 from twinset.generators.marginals import MarginalsModel
 from twinset.generators.marginals.bootstrap import independent_rows, rerun
 from twinset.generators.marginals.saved import from_dict, to_dict
-from twinset.inference import BOOTSTRAP, Inference, infer_all, infer_population
+from twinset.inference import BOOTSTRAP, infer_all, infer_population
 from twinset.inference.copies import Copies
+from twinset.inference.found import Inference
 
 COLUMNS = (
     Column("arm", "category", "arm", levels=("a", "b"), origin="public"),
@@ -208,7 +210,8 @@ def test_t_s_where_no_model_was_released() -> None:
     assert made.value == pytest.approx(p)
     assert made.error == pytest.approx(error * math.sqrt(2 + 1))
     assert "only if the generator's model is right" in made.silent_on
-    assert "biased towards none" in made.says
+    assert "up to 1.4 times" in made.says
+    assert "default settings" in made.says
     with pytest.raises(BadInput, match="number of real patients"):
         twinset.combine([frame], share, generator="trees")
     with pytest.raises(BadInput, match="standard error"):
@@ -233,7 +236,9 @@ def test_frames_alone_do_not_say_who_made_them() -> None:
         ({"generator": "copycat"}, "no rule is known"),
         ({"generator": "bayesian_network"}, "was not tested"),
         ({"generator": "somebody:Else"}, "was not tested"),
-        ({"generator": "trees", "frames": (patients(), patients())}, "several copies"),
+        ({"generator": "trees", "settings": {"leaf": 7}}, "older version"),
+        ({"generator": "trees", "settings": {"dealing": "random"}}, "not with another `dealing`"),
+        ({"generator": "trees", "settings": {"dealing": "score", "strata": ["arm"], "by_arm": False}}, "not with another `strata`, `by_arm`"),
     ],
 )
 def test_refused_where_no_rule_fits(changed: dict[str, object], said: str) -> None:
@@ -241,6 +246,23 @@ def test_refused_where_no_rule_fits(changed: dict[str, object], said: str) -> No
     with pytest.raises(BadInput, match=said) as refused:
         infer_population(copies, share, runs=40, level=0.95, seed=0)
     assert refused.value.hint
+    if "private" not in changed and said != "older version":
+        assert "declared under [[endpoints]]" in refused.value.hint
+
+
+def test_several_copies_of_trees_by_t_s() -> None:
+    """T_s = v (k/n + 1/m): more copies take away what drawing adds, never what sampling does. Beyond what was tested it is said."""
+    frames = [patients(), patients().sample(fraction=1.0, with_replacement=True, seed=1), patients().sample(fraction=1.0, with_replacement=True, seed=2)]
+    default = Copies(tuple(frames), None, None, generator="trees", n=750, settings=resolved(GENERATORS, "trees", {"strata": []}))
+    found = infer_population(default, share, runs=20, level=0.95, seed=0)
+    values, errors = zip(*(share(f) for f in frames), strict=True)
+    assert found.value == pytest.approx(np.mean(values))
+    assert found.error == pytest.approx(math.sqrt(np.mean(np.square(errors)) * (2 + 1 / 3)))
+    assert found.error > found.sampling == pytest.approx(math.sqrt(np.mean(np.square(errors)) * 2))
+    assert "tested with up to" not in found.silent_on
+    assert "default settings" not in found.says
+    many = infer_population(replace(default, frames=(frames[0],) * 6), share, runs=20, level=0.95, seed=0)
+    assert "up to 5 copies; these are 6" in many.silent_on
 
 
 def test_not_a_release(tmp_path: Path) -> None:

@@ -31,6 +31,17 @@ def build(registry: Registry, name: str, settings: Mapping[str, Any], *, section
         raise StudyInvalid(collect(sentences(e)), where=section, hint=hint) from None
 
 
+def resolved(registry: Registry, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with the plug-in's own defaults beside them, where these are plain values: what ran, whatever a later version's defaults are."""
+    plain = {f.name: f.default for f in dataclasses.fields(registry[name]) if isinstance(f.default, str | int | float) and f.default != ""}
+    return {**plain, **settings}
+
+
+def unstated(registry: Registry, name: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Settings that :func:`resolved` would have written and that are not there: what ran cannot be told."""
+    return tuple(k for k in resolved(registry, name, {}) if k not in settings)
+
+
 def told(error: TwinsetError) -> list[str]:
     """An error of ours as one sentence for each of its problems, with its place and without its hint."""
     first, *rest = Exception.__str__(error).split("\n")

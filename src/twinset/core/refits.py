@@ -34,7 +34,11 @@ class Refits:
 
     def interval(self, value: float, level: float = 0.95) -> tuple[float, float]:
         """For the population, about the released ``value``: t of ``runs`` - 1 degrees of freedom times ``error``. The centre is not moved by the bias, which is itself uncertain."""
+        half = self.quantile(level) * self.error
+        return value - half, value + half
+
+    def quantile(self, level: float = 0.95) -> float:
+        """How many ``error`` the interval reaches to either side."""
         from scipy.special import stdtrit
 
-        half = float(stdtrit(self.runs - 1, 0.5 + level / 2)) * self.error
-        return value - half, value + half
+        return float(stdtrit(self.runs - 1, 0.5 + level / 2))

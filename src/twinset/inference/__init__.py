@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twinset.audit.endpoints.synthesis import BIASED, tested
+from twinset.audit.endpoints.synthesis import DECLARE, HELD, MOST_COPIES, SINCE, changed
 from twinset.core.seeds import stream
 from twinset.errors import BadInput
+from twinset.generators import GENERATORS
 from twinset.inference.analysis import Analysis, Estimate, Estimates, prepared, unmeasured
 from twinset.inference.copies import Copies
+from twinset.inference.declared import refitted, released
+from twinset.inference.found import Inference, beside, figure, naive
 
 if TYPE_CHECKING:
     from twinset.generators.marginals import MarginalsModel
@@ -31,45 +34,8 @@ T_S = "T_s = v (k/n + 1/m), Raab, Nowok and Dibben 2016"
 BOOTSTRAP = "parametric bootstrap of the released model"
 
 
-@dataclass(frozen=True)
-class Inference:
-    """An estimate from synthetic copies with an interval for the population the patients came from.
-
-    ``value``: mean of the copies' estimates; the interval is centred at ``value - bias``. ``error``: its whole standard error, made of
-    ``sampling`` (patients are a sample), ``privacy`` (noise, and the model's smoothing) and ``synthesis`` (rows are drawn), which add in squares;
-    NaN where they cannot be told apart. ``naive_*``: as if the rows of one copy were patients; never to be reported as the interval.
-    ``unmeasured``: pairs of columns that the analysis relates ("stage x response") and that the released model never measured: where it is not empty, the
-    value rests on an assumed independence, and the interval is not to be trusted. ``n``: real patients (a noisy count under privacy); ``rows`` and ``copies``: what was analysed; ``runs``: of the bootstrap.
-    """
-
-    value: float
-    error: float
-    low: float
-    high: float
-    level: float
-    bias: float
-    sampling: float
-    privacy: float
-    synthesis: float
-    naive_error: float
-    naive_low: float
-    naive_high: float
-    n: int
-    rows: int
-    copies: int
-    runs: int
-    rule: str
-    says: str
-    silent_on: str
-    unmeasured: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; what could not be measured is ``None``."""
-        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in self.__dict__.items()}
-
-
 def infer_population(copies: Copies, analysis: Analysis | Estimates | str, *, runs: int, level: float, seed: int) -> Inference:
-    """The estimate with its interval: by the bootstrap where the model was released, else by T_s. See :func:`twinset.combine`."""
+    """The estimate with its interval: from refits where the release has them for this analysis, by the bootstrap where its model was released, else by T_s. See :func:`twinset.combine`."""
     return infer_all(copies, (analysis,), runs=runs, level=level, seed=seed)[0]
 
 
@@ -77,16 +43,21 @@ def infer_all(copies: Copies, analyses: Sequence[Analysis | Estimates | str], *,
     """As :func:`infer_population`, for several analyses on the same runs of the bootstrap."""
     if not 0.5 <= level < 1:
         raise BadInput("`level` must be at least 0.5 and below 1", where="combine", hint="0.95 is usual")
+    told = [released(a, copies) if isinstance(a, str) else None for a in analyses]
+    others = iter(_inferred([a for a, t in zip(analyses, told, strict=True) if t is None], copies, Plan(runs, level, seed)))
+    return tuple(next(others) if t is None else refitted(t, copies, level) for t in told)
+
+
+def _inferred(analyses: Sequence[Analysis | Estimates | str], copies: Copies, plan: Plan) -> list[Inference]:
     estimates = [prepared(a, copies) for a in analyses]
-    found = np.array([[e(f) for f in copies.frames] for e in estimates])
-    if not np.isfinite(found[:, :, 0]).all():
+    found = [np.array([e(f) for f in copies.frames]) for e in estimates]
+    if not all(np.isfinite(f[:, 0]).all() for f in found):
         raise BadInput("the analysis gives no finite estimate on a released copy", where="combine", hint="try it on one copy first")
-    if copies.model is None:
-        return tuple(_t_s(copies, f, level) for f in found)
-    plan = Plan(runs, level, seed)
+    if not estimates or copies.model is None:
+        return [_t_s(copies, f, plan.level) for f in found]
     drawn = _draws(copies, copies.model, estimates, plan)
     made = (_bootstrap(copies, copies.model.n_rows, d, f, plan) for d, f in zip(drawn, found, strict=True))
-    return tuple(_warned(m, unmeasured(e, copies.frames[0], copies.model.measured, seed=seed)) for m, e in zip(made, estimates, strict=True))
+    return [_warned(m, unmeasured(e, copies.frames[0], copies.model.measured, seed=plan.seed)) for m, e in zip(made, estimates, strict=True)]
 
 
 def _warned(found: Inference, pairs: tuple[str, ...]) -> Inference:
@@ -155,17 +126,17 @@ def _bootstrap(copies: Copies, n: int, draws: Draws, found: np.ndarray, plan: Pl
     value = float(found[:, 0].mean())
     half = float(t.ppf(0.5 + plan.level / 2, len(turns) - 1)) * error
     low, high = value - bias - half, value - bias + half
-    naive = _naive(found, plan.level)
+    own = naive(found, plan.level)
     privacy = max(0.0, whole - sampling - synthesis)
     shares = np.array([sampling, privacy, synthesis])
     shares = shares / max(shares.sum(), 1e-300)
     says = (
-        f"{_figure(value - bias)} ({plan.level:.0%} interval {_figure(low)} to {_figure(high)}) in the population; of its variance about {shares[0]:.0%} is sampling, "
-        f"{shares[1]:.0%} privacy noise, {shares[2]:.0%} drawing rows. {_beside(naive, (low, high))}"
+        f"{figure(value - bias)} ({plan.level:.0%} interval {figure(low)} to {figure(high)}) in the population; of its variance about {shares[0]:.0%} is sampling, "
+        f"{shares[1]:.0%} privacy noise, {shares[2]:.0%} drawing rows. {beside(own, (low, high))}"
     )
     silent = f"{MODEL} {RULES} {SHARED}"
     parts = (math.sqrt(sampling), math.sqrt(privacy), math.sqrt(synthesis))
-    return Inference(value, error, low, high, plan.level, bias, *parts, *naive, n, rows, m, len(turns), BOOTSTRAP, says, silent)
+    return Inference(value, error, low, high, plan.level, bias, *parts, *own, n, rows, m, len(turns), BOOTSTRAP, says, silent)
 
 
 def _t_s(copies: Copies, found: np.ndarray, level: float) -> Inference:
@@ -187,45 +158,36 @@ def _t_s(copies: Copies, found: np.ndarray, level: float) -> Inference:
     sampling, synthesis = math.sqrt(v * rows / n), math.sqrt(v / m)
     error, value = math.hypot(sampling, synthesis), float(found[:, 0].mean())
     half = float(norm.ppf(0.5 + level / 2)) * error
-    naive = _naive(found, level)
-    says = f"{_figure(value)} ({level:.0%} interval {_figure(value - half)} to {_figure(value + half)}) in the population. {BIASED[copies.generator]} {_beside(naive, (value - half, value + half))}"
+    own = naive(found, level)
+    says = f"{figure(value)} ({level:.0%} interval {figure(value - half)} to {figure(value + half)}) in the population. {HELD[copies.generator]}{'' if copies.settings else ' That is so at its default settings.'} {beside(own, (value - half, value + half))}"
     silent = "It holds only if the generator's model is right for this analysis: copies of a model that smooths a relation away are biased, and no interval shows it."
-    return Inference(value, error, value - half, value + half, level, 0.0, sampling, math.nan, synthesis, *naive, n, rows, m, 0, T_S, says, silent)
+    if m > MOST_COPIES:
+        silent += f" It was tested with up to {MOST_COPIES} copies; these are {m}."
+    return Inference(value, error, value - half, value + half, level, 0.0, sampling, math.nan, synthesis, *own, n, rows, m, 0, T_S, says, silent)
 
 
 def _demand_tested(copies: Copies) -> None:
     """Raises BadInput where T_s was not tested for what made these copies."""
     if not copies.generator:
         raise BadInput("frames do not say which generator made them, and no rule holds for all", where="combine", hint='give generator="trees", if it was')
-    hint = "use one copy of `trees`, or `aim` under a budget, where estimates are to be reported"
+    hint = DECLARE
     if copies.generator in NOT_A_SAMPLE:
         raise BadInput(
             f"no rule is known for copies of `{copies.generator}`: its rows start from single patients, not from a model of them", where="combine", hint=hint
         )
-    if not tested(copies.generator):
+    if copies.generator not in HELD:
         raise BadInput(f"the rule T_s was not tested for copies of `{copies.generator}`", where="combine", hint=hint)
-    if len(copies.frames) > 1:
+    if copies.settings is None:
+        return
+    if SINCE[copies.generator] not in copies.settings:
         raise BadInput(
-            f"the rule T_s does not hold for several copies of `{copies.generator}`: they share one fitted model, and each copy more makes the interval narrower and no truer",
+            f"this release was made by an older version, for whose `{copies.generator}` the rule T_s does not hold: effects came out too small",
             where="combine",
-            hint=f'give one of them: combine([frame], analysis, n=..., generator="{copies.generator}")',
+            hint="have it released again by this version",
         )
-
-
-def _naive(found: np.ndarray, level: float) -> tuple[float, float, float]:
-    """Error and interval of the first copy as if its rows were patients; NaN where the analysis gives no standard error."""
-    from scipy.stats import norm
-
-    half = float(norm.ppf(0.5 + level / 2)) * found[0, 1]
-    return float(found[0, 1]), float(found[0, 0] - half), float(found[0, 0] + half)
-
-
-def _beside(naive: tuple[float, float, float], interval: tuple[float, float]) -> str:
-    width = (interval[1] - interval[0]) / (naive[2] - naive[1]) if naive[0] > 0 else math.nan
-    if not math.isfinite(width):
-        return "The analysis gave no standard error of its own to set beside it."
-    return f"The naive interval ({_figure(naive[1])} to {_figure(naive[2])}) takes synthetic rows for patients; this one is {width:.2f} times as wide."
-
-
-def _figure(x: float) -> str:
-    return f"{x:.3g}"
+    if other := changed(copies.settings, GENERATORS[copies.generator]):
+        raise BadInput(
+            f"the rule T_s was tested for `{copies.generator}` at its default settings, not with another {', '.join(f'`{k}`' for k in other)}",
+            where="combine",
+            hint=hint,
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
@@ -30,7 +30,7 @@ def prepared(analysis: Analysis | Estimates | str, copies: Copies) -> Estimate:
     """The analysis as frame -> (estimate, standard error or NaN)."""
     contrast = ""
     if isinstance(analysis, str):
-        analysis, contrast = _endpoint(analysis, copies)
+        analysis, contrast = declared(analysis, copies)
     if isinstance(analysis, Estimates):
         return _effect(analysis, contrast, copies)
     if not callable(analysis):
@@ -65,20 +65,33 @@ def _effect(endpoint: Estimates, contrast: str, copies: Copies) -> Estimate:
     return estimate
 
 
-def _endpoint(name: str, copies: Copies) -> tuple[Estimates, str]:
-    """A declared endpoint by its name, or by "name: contrast"."""
-    from twinset.audit.endpoints import ENDPOINTS
-    from twinset.checking.plugins import build
+def named(name: str, known: Iterable[str]) -> tuple[str, str] | None:
+    """An endpoint and its contrast ("" = the only one) from "name" or "name: contrast"; ``None`` where no name fits. Names may hold colons: the longest that fits is meant."""
+    for head in sorted(known, key=len, reverse=True):
+        if name == head or name.startswith(f"{head}: "):
+            return head, name[len(head) + 2 :]
+    return None
 
-    declared = {str(e.get("name", "")): e for e in copies.endpoints}
-    if name not in declared and ": " in name:
-        head, contrast = name.split(": ", 1)
-    else:
-        head, contrast = name, ""
-    if head not in declared:
-        raise BadInput("no endpoint of this name is declared in the release", where="combine", hint=f"declared: {', '.join(declared) or 'none'}")
-    settings = {k: v for k, v in declared[head].items() if k != "kind"}
-    made: Estimates = build(ENDPOINTS, str(declared[head]["kind"]), settings, section="combine")
+
+def declared(name: str, copies: Copies) -> tuple[Estimates, str]:
+    """A declared endpoint by its name, or by "name: contrast", with the settings that the release states."""
+    from twinset.audit.endpoints import ENDPOINTS
+    from twinset.checking.plugins import build, unstated
+
+    known = {str(e.get("name", "")): e for e in copies.endpoints}
+    found = named(name, known)
+    if found is None:
+        raise BadInput("no endpoint of this name is declared in the release", where="combine", hint=f"declared: {', '.join(known) or 'none'}")
+    head, contrast = found
+    kind = str(known[head]["kind"])
+    settings = {k: v for k, v in known[head].items() if k != "kind"}
+    if kind in ENDPOINTS and (gone := unstated(ENDPOINTS, kind, settings)):
+        raise BadInput(
+            f"the release does not say {', '.join(f'`{k}`' for k in gone)} of this endpoint",
+            where="combine",
+            hint="give the endpoint itself, for example twinset.audit.endpoints.survival.Survival(name, time, event, event_value, arm, reference)",
+        )
+    made: Estimates = build(ENDPOINTS, kind, settings, section="combine")
     return made, contrast
 
 

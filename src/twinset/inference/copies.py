@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Copies:
-    """What is analysed: frames of synthetic rows, their schema, and the model they came from or how they were made."""
+    """What is analysed: frames of synthetic rows, their schema, and the model they came from or how they were made.
+
+    ``endpoints``: declared, with their settings; ``analyses``: entries of ``analyses.json``; ``settings``: of the generator, ``None`` where nobody said.
+    """
 
     frames: tuple[pl.DataFrame, ...]
     schema: Schema | None
@@ -29,6 +32,8 @@ class Copies:
     generator: str = ""
     n: int | None = None
     private: bool = False
+    settings: Mapping[str, Any] | None = None
+    analyses: tuple[dict[str, Any], ...] = ()
 
 
 def copies_of(release: Made | str | Path | Sequence[Any], *, n: int | None, generator: str) -> Copies:
@@ -40,7 +45,8 @@ def copies_of(release: Made | str | Path | Sequence[Any], *, n: int | None, gene
     if generator:
         raise BadInput("a release says itself which generator made it", where="combine", hint="leave `generator` out")
     if isinstance(release, Made):
-        return in_memory([c.frame for c in release.copies], json.loads(release.public_study), release.model, n=n)
+        made = in_memory([c.frame for c in release.copies], json.loads(release.public_study), release.model, n=n)
+        return replace(made, analyses=tuple(release.told_analyses()))
     return read_copies(Path(release), n=n)
 
 
@@ -69,17 +75,21 @@ def read_copies(folder: Path, *, n: int | None) -> Copies:
         about = json.loads((home / "metadata.json").read_text(encoding="utf-8"))
         study = json.loads((home / "study.json").read_text(encoding="utf-8"))
         files = [str(f) for f in about["files"]]
+        told = home / "analyses.json"
+        analyses = tuple(json.loads(told.read_text(encoding="utf-8"))) if told.is_file() else ()
     except (OSError, ValueError, KeyError, TypeError):
         raise BadInput("this is not a release", where=str(folder), hint="give a folder that `twinset release` wrote") from None
     model = _read_model(home / "model.json")
-    return _copies([_read(home / Path(f).name, study, model) for f in files], study, model, n=n)
+    return replace(_copies([_read(home / Path(f).name, study, model) for f in files], study, model, n=n), analyses=analyses)
 
 
 def _copies(frames: Sequence[pl.DataFrame], study: Mapping[str, Any], model: MarginalsModel | None, *, n: int | None) -> Copies:
     if n is None and not study.get("release", {}).get("n", 0):
         n = frames[0].height  # as many as there were patients
     schema = model.schema if model else _inferred(frames[0])
-    return Copies(tuple(frames), schema, model, tuple(study.get("endpoints", [])), str(study.get("generator", {}).get("name", "")), n, "privacy" in study)
+    generator = dict(study.get("generator", {}))
+    name = str(generator.pop("name", ""))
+    return Copies(tuple(frames), schema, model, tuple(study.get("endpoints", [])), name, n, "privacy" in study, generator)
 
 
 def _read(path: Path, study: Mapping[str, Any], model: MarginalsModel | None) -> pl.DataFrame:

@@ -11,20 +11,24 @@ from typing import Any
 
 import polars as pl
 
-from twinset.audit.endpoints.synthesis import BIASED, tested
+from twinset.audit.endpoints.synthesis import DECLARE, HELD, changed, holds
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import AuditResult
 from twinset.core.refits import Refits
+from twinset.generators import GENERATORS
 from twinset.io.place import new_folder
 from twinset.io.write import write_table
+from twinset.release import analyses, howto
 from twinset.release.gate import OUTPUT, Verdict
 from twinset.release.page_file import page_dict
 from twinset.release.texts import (
     ACCEPTED,
     ANALYSIS_MODEL,
     ANALYSIS_NONE,
+    ANALYSIS_REFITS,
     ANALYSIS_T_S,
     CLAIM,
+    CONFIRM,
     CUSTODIAN_README,
     LEFT_OUT,
     NO_CLAIM,
@@ -69,6 +73,10 @@ class Made:
         if self.page.certificate is None:
             return f"<p><strong>{head}</strong> ({self.verdict.verdict})</p>" + findings_html(self.results[0].findings)
         return f"<p><strong>{head}</strong>, decided by {self.verdict.decided_by}. {STAYS}</p>"
+
+    def told_analyses(self) -> list[dict[str, Any]]:
+        """What ``analyses.json`` holds: each declared analysis with its interval for the population; empty of a private run."""
+        return analyses.told(self.analyses, self.results, len(self.copies)) if self.page.certificate is None else []
 
     @property
     def seen(self) -> bool:
@@ -133,6 +141,8 @@ def write_release(made: Made, folder: Path) -> None:
         names.append(name)
     write_table(dictionary(made), folder / "data-dictionary.csv")
     _json(folder / "verdict.json", told(made))
+    if told_analyses := made.told_analyses():
+        _json(folder / "analyses.json", told_analyses)
     if made.page.certificate is not None:
         _json(folder / "certificate.json", made.page.certificate)
     if made.model is not None:
@@ -234,6 +244,8 @@ def recipient_readme(made: Made, names: Sequence[str]) -> str:
         left_out=LEFT_OUT.format(columns=", ".join(f"`{name}` ({why})" for name, why in made.left_out)) if made.left_out else "",
         unlisted=_unlisted(page.unlisted),
         analysis=_analysis(made),
+        howto=_howto(made, names),
+        analyses="* `analyses.json`: the declared analyses, each with an interval for the population\n" if made.told_analyses() else "",
         model=f"* `model.json`: the fitted model ({len(json.dumps(made.model)) / 1000:,.0f} kB), for `twinset.combine`\n" if made.model is not None else "",
     )
 
@@ -242,9 +254,26 @@ def _analysis(made: Made) -> str:
     """How to get from these rows to an interval, where a way was tested."""
     if made.model is not None:
         return ANALYSIS_MODEL
+    refitted = ANALYSIS_REFITS if made.told_analyses() else ""
+    if _by_t_s(made):
+        return refitted + ANALYSIS_T_S.format(n=made.page.n_train, held=HELD[made.page.generator]) + CONFIRM
+    declare = f", or {DECLARE}" if made.page.certificate is None else ""
+    return refitted + ANALYSIS_NONE.format(other="For other analyses no" if refitted else "No", declare=declare) + CONFIRM
+
+
+def _by_t_s(made: Made) -> bool:
+    """Whether T_s was tested for what made these copies."""
     name = made.page.generator
-    holds = made.page.certificate is None and tested(name) and len(made.copies) == 1
-    return ANALYSIS_T_S.format(n=made.page.n_train, bias=BIASED[name]) if holds else ANALYSIS_NONE
+    if made.page.certificate is not None or name not in HELD:
+        return False
+    return holds(name, changed(json.loads(made.public_study)["generator"], GENERATORS[name]))
+
+
+def _howto(made: Made, names: Sequence[str]) -> str:
+    """Lines to run, for the first declared analysis and for one of the reader's own."""
+    entries = made.told_analyses()
+    first = howto.declared(entries[0]) if entries else ""
+    return first + (howto.own(made.copies[0].schema, names, n=made.page.n_train) if _by_t_s(made) else "")
 
 
 def _judged(page: Page) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from twinset.core.contracts import AuditResult, Comparison, Curve, Effect
 from twinset.core.finding import Finding
+from twinset.core.refits import Refits
 from twinset.errors import BadInput
 from twinset.report.cards import cards
 from twinset.report.decision import headline
@@ -68,7 +69,8 @@ def page_from(data: Mapping[str, Any]) -> Page:
 
 def _comparison(data: Mapping[str, Any]) -> Comparison:
     effects = {k: Effect(**_numbers(data[k])) if data[k] else None for k in ("train", "synthetic", "holdout")}
-    return Comparison(**{**_numbers(data, keep=("holdout",)), **effects})
+    refits = Refits(**data["refits"]) if data.get("refits") else None
+    return Comparison(**{**_numbers(data, keep=("holdout",)), **effects, "refits": refits})
 
 
 def _curve(data: Mapping[str, Any]) -> Curve:

@@ -23,13 +23,12 @@ UNLISTED = (
     "What depends on those levels cannot be studied here.\n"
 )
 
-ANALYSIS_T_S = (
-    "`twinset.combine(folder, analysis, n={n})` gives an\ninterval for the {n:,} patients it was learnt from, and says what bias is left. {bias}\n"
-    "Confirm what matters on the real data."
-)
-ANALYSIS_NONE = "No rule was tested for intervals from\nthese rows: report none, and confirm what matters on the real data."
+ANALYSIS_REFITS = "\nFor declared analyses `analyses.json` holds the estimate with an interval for the population, and how it was made."
+ANALYSIS_T_S = "\nFor an analysis of your own `twinset.combine(folder, analysis, n={n})` gives one, by the rule T_s. {held}"
+ANALYSIS_NONE = "\n{other} rule for intervals was tested on these rows: report none{declare}."
+CONFIRM = "\nConfirm what matters on the real data."
 ANALYSIS_MODEL = (
-    "`twinset.combine(folder, analysis)` gives an interval that\ncounts the patients' chance and the noise: it draws from `model.json`, adds the noise that was added here, "
+    " `twinset.combine(folder, analysis)` gives an interval that\ncounts the patients' chance and the noise: it draws from `model.json`, adds the noise that was added here, "
     "and fits again.\nThe model holds noisy measurements only. All copies come from it and share its noise: do not treat them as independent, "
     "and confirm what\nmatters on the real data."
 )
@@ -48,7 +47,7 @@ README = """\
 
 {files}
 * `data-dictionary.csv`: what each column is
-{proof}{model}* `verdict.json`: how each check of the release policy ended
+{analyses}{proof}{model}* `verdict.json`: how each check of the release policy ended
 * `study.json`: how the cohort was made, without anything read from the rows
 * `metadata.json`, `SHA256SUMS`: labels for machines, checksums
 
@@ -56,8 +55,8 @@ README = """\
 {left_out}
 ## What you may do with it
 Explore, write and test code, plan an analysis, teach. An estimate made here carries the model's error on top of sampling error:
-an interval computed as if these rows were patients is too narrow. {analysis}
-{unlisted}
+an interval computed as if these rows were patients is too narrow.{analysis}
+{howto}{unlisted}
 ## What it does not promise
 {claim}
 Do not try to recognise anyone, and do not remove the label.

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
+from twinset.audit.endpoints.agreement import side
 from twinset.core.contracts import Comparison, Curve, Effect
 from twinset.core.scale import Tone
 from twinset.report.charts import Estimate, Guide, row, scale_row, survival, survival_floor
+from twinset.report.intervals import how, shift, width
 from twinset.report.material import Page
 from twinset.report.svg import Axis
 from twinset.report.words import interval, number, precision
@@ -32,6 +34,8 @@ class Analysis:
     verdict: str
     overlap: str
     constraint: str
+    width: str = ""  # of the synthetic interval against the patients' own
+    shift: str = ""  # what refits say of the bias
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class Forest:
     analyses: tuple[Analysis, ...]
     holdout: bool
     constraints: tuple[str, ...]
-    widened: bool  # whether intervals of synthetic estimates are shown
+    mark: str  # how the interval of synthetic estimates was made, in a few words; "" where none is shown
+    how: tuple[str, ...]  # the same in sentences, with what it does not show
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,7 @@ def _forest(endpoint: str, group: Sequence[Comparison], *, ratio: bool, hazard: 
     analyses = tuple(replace(a, contrast=a.contrast.removesuffix(AGAINST + against)) for a in analyses)
     reasons = tuple(dict.fromkeys(c.constraint for c in group if c.constraint))
     told = f"{firsts.pop()} {against}" if against and " " not in against and len(firsts) == 1 else against  # "arms 1 against 0"
-    return Forest(
-        endpoint, told, unit, scale_row(axis, guides), analyses, any(c.holdout for c in group), reasons, any(math.isfinite(c.widened_low) for c in group)
-    )
+    return Forest(endpoint, told, unit, scale_row(axis, guides), analyses, any(c.holdout for c in group), reasons, *how(group))
 
 
 def _axis(group: Sequence[Comparison], *, ratio: bool) -> Axis:
@@ -132,8 +135,13 @@ def _analysis(c: Comparison, axis: Axis, guides: Sequence[Guide]) -> Analysis:
         bars.append(bar(c.holdout, c.holdout.low, c.holdout.high, ("triangle", "holdout")))
     bars = [b for b in bars if math.isfinite(b.value) and math.isfinite(b.low) and math.isfinite(b.high)]
     tone, verdict = conclusion(c)
-    sentence = f"{c.train.contrast}: train {train}; synthetic, widened, {synthetic}" + (f"; hold-out {holdout}" if holdout else "") + f": {verdict}."
-    return Analysis(c.train.contrast, row(axis, guides, bars, sentence), train, synthetic, holdout, tone, verdict, number(c.overlap, decimals=2), c.constraint)
+    sentence = (
+        f"{c.train.contrast}: train {train}; synthetic, {'from refits' if c.refits else 'widened'}, {synthetic}"
+        + (f"; hold-out {holdout}" if holdout else "")
+        + f": {verdict}."
+    )
+    chart, overlap = row(axis, guides, bars, sentence), number(c.overlap, decimals=2)
+    return Analysis(c.train.contrast, chart, train, synthetic, holdout, tone, verdict, overlap, c.constraint, width(c), shift(c))
 
 
 def curves(page: Page) -> tuple[Curves, ...]:
@@ -161,15 +169,24 @@ def _curve_sentence(arm: str, pair: Sequence[Curve]) -> str:
     return f"{arm or 'all patients'}: share without the event at the end of the grid: " + ", ".join(ends) + "."
 
 
-def significant(effect: Effect, error: float | None = None) -> int:
+def significant(effect: Effect) -> int:
     """The sign of an effect that is significant at 5 %, else 0."""
-    far = effect.value / (effect.error if error is None else error) if (effect.error if error is None else error) > 0 else 0.0
+    return _sign(effect.value, effect.error)
+
+
+def shown(c: Comparison) -> int:
+    """The same of the synthetic estimate: by its interval from refits, else by T_s."""
+    return side(c.widened_low, c.widened_high) if c.refits else _sign(c.synthetic.value, c.widened_error)
+
+
+def _sign(value: float, error: float) -> int:
+    far = value / error if error > 0 else 0.0
     return 0 if abs(far) < Z95 else (1 if far > 0 else -1)
 
 
 def conclusion(c: Comparison) -> tuple[Tone, str]:
     """What became of one conclusion. That neither side is significant is no conclusion kept."""
-    real, made = significant(c.train), significant(c.synthetic, c.widened_error)
+    real, made = significant(c.train), shown(c)
     where = "estimate inside" if c.estimate_inside else "estimate outside the train interval"
     if real and made:
         if real != made:
@@ -210,7 +227,7 @@ def agreed(page: Page) -> Agreed:
     found = page.result.comparisons
     odds, keeps = [_inside(c) for c in found], [_keeps(c) for c in found if significant(c.train)]
     agree = sum(c.estimate_inside for c in found)
-    signs = [(significant(c.train), significant(c.synthetic, c.widened_error)) for c in found]
+    signs = [(significant(c.train), shown(c)) for c in found]
     kept = sum(a != 0 and a == b for a, b in signs)
     return Agreed(
         agree,
@@ -239,9 +256,9 @@ def _inside(c: Comparison) -> float:
 
 
 def _keeps(c: Comparison) -> float:
-    """How likely as many fresh patients would be significant too, by the widened interval."""
-    both = math.hypot(c.train.error, c.synthetic.error)
-    return _normal((abs(c.train.value) - Z95 * c.widened_error) / both) if both > 0 and math.isfinite(both) else 0.0
+    """How likely as many fresh patients would be significant too: by T_s as the release is, beside refits by the patients' own interval (``endpoints.scatter``)."""
+    both, error = math.hypot(c.train.error, c.synthetic.error), c.synthetic.error if c.refits else c.widened_error
+    return _normal((abs(c.train.value) - Z95 * error) / both) if both > 0 and math.isfinite(both) else 0.0
 
 
 def untested(page: Page) -> tuple[tuple[str, str], ...]:

@@ -74,6 +74,11 @@ GLOSSARY = (
     ("? too few patients to tell", "what was measured spans more than half of the way from real to useless, or reaches across its limit."),
     ("✕ useless, or leak shown", "settled: no better than useless, or beyond the policy’s limit."),
     (
+        "interval from refits",
+        "the generator is fitted again, many times, to as many patients drawn with replacement from train; each time rows are drawn and analysed. How far these "
+        "estimates scatter, and how far they lie from the patients' own, makes the width; the centre stays where the release is.",
+    ),
+    (
         "widened interval (T_s)",
         "an estimate made on synthetic rows carries the error of the patients and of the drawing; T_s adds both. It holds if the generator's model is right.",
     ),

@@ -11,15 +11,17 @@ import numpy as np
 
 from twinset.audit.endpoints.hazards import Z95, two_sided
 from twinset.audit.endpoints.scatter import Scores, scales
-from twinset.audit.endpoints.synthesis import BIASED, tested
+from twinset.audit.endpoints.synthesis import HELD, holds
 from twinset.audit.interval import clopper_pearson
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import Comparison, Curve, Effect, Endpoint, Trial
 from twinset.core.finding import Better, Finding, not_measured
+from twinset.core.refits import Refits
 from twinset.core.seeds import Rng
 
+REFITS = "Intervals from refits do not show whether these patients are a fair sample of yours, nor a shift that resampled patients, some of them twice, do not bring out."
 MODEL = "The widened interval (T_s) holds only if the generator's model is right."
-UNTESTED = "No interval for the population is shown: T_s was not tested for this generator, and here it only serves to decide."
+UNTESTED = "No interval for the population is shown: T_s was not tested for this generator with these settings, and here it only serves to decide."
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class WithReason(Protocol):
 def measure(endpoint: Endpoint, trial: Trial, rng: Rng) -> Agreement:
     """Findings, comparisons and curves of one endpoint.
 
-    Synthetic estimates get the variance T_s = v (k/n + 1/m), m = 1, v the naive variance at k synthetic rows and n train patients
+    Where the generator was fitted again on resampled patients (``trial.refits``), synthetic estimates get the interval from these refits. All others get the variance T_s = v (k/n + 1/m), m = 1, v the naive variance at k synthetic rows and n train patients
     (Raab, Nowok and Dibben 2016). Decisions are made with it; as an interval for the population it is shown only for generators for which
     it was tested (``trial.notes["generator"]``). A naive interval on synthetic data covers 82 %, not 95 %.
     """
@@ -70,8 +72,10 @@ def measure(endpoint: Endpoint, trial: Trial, rng: Rng) -> Agreement:
     where = endpoint.name
     if not comparisons:
         return Agreement((*(not_measured(n, _why(endpoint, trial), better=b, where=where, label=t) for n, b, t in _NAMES), *more), (), curves)
-    beside = scales([c.train.value / c.train.error for c in comparisons], len(trial.synthetic) / len(trial.train), _together(endpoint, trial, comparisons), rng)
-    found = _findings(comparisons, beside, trial.notes.get("generator", ""))
+    z, ratio = [c.train.value / c.train.error for c in comparisons], len(trial.synthetic) / len(trial.train)
+    quantiles = [c.refits.quantile() if c.refits else None for c in comparisons]
+    beside = scales(z, ratio, _together(endpoint, trial, comparisons), rng, quantiles=quantiles)
+    found = _findings(comparisons, beside, HELD[trial.notes["generator"]] if _tested(trial) else "")
     return Agreement((*found, *_unmatched(endpoint, trial, comparisons), *more), comparisons, curves)
 
 
@@ -82,20 +86,33 @@ def compare(endpoint: Endpoint, trial: Trial) -> tuple[Comparison, ...]:
     holdout = {} if trial.holdout is None else {e.contrast: e for e in endpoint.estimate(trial.holdout)}
     constraint = endpoint.constraint(trial) if isinstance(endpoint, WithReason) else ""
     ratio = len(trial.synthetic) / len(trial.train)
-    known = tested(trial.notes.get("generator", ""))
+    known = _tested(trial)
+    refits = {r.contrast: r for r in trial.refits if r.endpoint == endpoint.name}
     pairs = [(e, synthetic[e.contrast]) for e in train if e.contrast in synthetic]
-    made = (comparison(endpoint.name, a, b, ratio, holdout.get(a.contrast), constraint) for a, b in pairs)
-    return tuple(c if known else replace(c, widened_low=math.nan, widened_high=math.nan) for c in made)
+    made = (comparison(endpoint.name, a, b, ratio, holdout.get(a.contrast), constraint, refits.get(a.contrast)) for a, b in pairs)
+    return tuple(c if known or c.refits else replace(c, widened_low=math.nan, widened_high=math.nan) for c in made)
 
 
-def comparison(endpoint: str, train: Effect, synthetic: Effect, ratio: float, holdout: Effect | None, constraint: str) -> Comparison:
-    """One contrast; ``ratio`` = synthetic rows per train patient (k/n), one copy."""
-    error = synthetic.error * math.sqrt(ratio + 1)
-    low, high = synthetic.value - Z95 * error, synthetic.value + Z95 * error
-    kept = verdict(train.value, train.error) == verdict(synthetic.value, error)
+def _tested(trial: Trial) -> bool:
+    """Whether T_s may be shown as an interval for the population."""
+    return holds(trial.notes.get("generator", ""), trial.notes.get("changed", "").split())
+
+
+def comparison(  # noqa: PLR0913
+    endpoint: str, train: Effect, synthetic: Effect, ratio: float, holdout: Effect | None, constraint: str, refits: Refits | None = None
+) -> Comparison:
+    """One contrast; ``ratio`` = synthetic rows per train patient (k/n), one copy; ``refits`` of it, where there are any."""
+    error = refits.error if refits else synthetic.error * math.sqrt(ratio + 1)
+    low, high = refits.interval(synthetic.value) if refits else (synthetic.value - Z95 * error, synthetic.value + Z95 * error)
+    kept = verdict(train.value, train.error) == side(low, high)
     inside = train.low <= synthetic.value <= train.high
     overlap = karr(train, synthetic.value, synthetic.error * math.sqrt(ratio))
-    return Comparison(endpoint, train, synthetic, error, low, high, kept, inside, overlap, holdout, constraint)
+    return Comparison(endpoint, train, synthetic, error, low, high, kept, inside, overlap, holdout, constraint, refits)
+
+
+def side(low: float, high: float) -> int:
+    """The side of 0 on which a whole interval lies, 0 where it holds 0: what :func:`verdict` is for an interval that is not normal."""
+    return 1 if low > 0 else -1 if high < 0 else 0
 
 
 def verdict(value: float, error: float) -> int:
@@ -125,10 +142,12 @@ _NAMES: tuple[tuple[str, Better, str], ...] = (
 )
 
 
-def _findings(comparisons: Sequence[Comparison], beside: dict[str, Scores], generator: str) -> tuple[Finding, ...]:
+def _findings(comparisons: Sequence[Comparison], beside: dict[str, Scores], held: str) -> tuple[Finding, ...]:
     where, n = comparisons[0].endpoint, len(comparisons)
     imposed = f" Imposed, not replicated: {comparisons[0].constraint}" if comparisons[0].constraint else ""
-    silent = f"The contrasts share a reference arm and are not independent. {MODEL if tested(generator) else UNTESTED}{imposed}"
+    bare = any(c.refits is None for c in comparisons)
+    rules = [REFITS] * (not all(c.refits is None for c in comparisons)) + [MODEL if held else UNTESTED] * bare
+    silent = f"The contrasts share a reference arm and are not independent. {' '.join(rules)}{imposed}"
     kept, inside = sum(c.decision_kept for c in comparisons), sum(c.estimate_inside for c in comparisons)
     overlap = float(np.mean([c.overlap for c in comparisons]))
     gap = float(np.mean([abs(c.synthetic.value - c.train.value) / c.train.error for c in comparisons]))
@@ -141,17 +160,27 @@ def _findings(comparisons: Sequence[Comparison], beside: dict[str, Scores], gene
     }
     told = {k: _figures(v, percent=k != "difference") for k, v in beside.items()}
     says = {
-        "decision": f"{kept} of {n} decisions at 5 % are kept by one widened synthetic copy; fresh patients would keep {told['decision']}",
+        "decision": f"{kept} of {n} decisions at 5 % are kept by one synthetic copy, {_how(comparisons)}; fresh patients would keep {told['decision']}",
         "estimate": f"{inside} of {n} synthetic estimates lie inside the 95 % interval of train; of fresh patients {told['estimate']} would",
         "overlap": f"The intervals overlap by {overlap:.0%}; those of fresh patients would by {told['overlap']}",
         "difference": f"Synthetic estimates lie {gap:.2f} train standard errors from train's on average; those of fresh patients {told['difference']} away",
     }
-    bias = f" {BIASED[generator]}" if BIASED.get(generator) else ""
+    bias = f" {held}" if bare and held else ""
     return tuple(
         Finding(name, *ends[key], n, better, beside[key], where, f"{says[key]}.{bias if key in ('decision', 'estimate') else ''}", silent, label=label)
         for name, better, label in _NAMES
         for key in (name.removeprefix("endpoint."),)
     )
+
+
+def _how(comparisons: Sequence[Comparison]) -> str:
+    """How the synthetic intervals were made, and how far refits shifted."""
+    refitted = [(c.refits, c.train.error) for c in comparisons if c.refits]
+    if not refitted:
+        return "its interval widened by T_s"
+    runs, shift = min(r.runs for r, _ in refitted), float(np.mean([abs(r.bias) / error for r, error in refitted]))
+    rest = "" if len(refitted) == len(comparisons) else f" for {len(refitted)}, widened by T_s for the others"
+    return f"with intervals from {runs} refits on resampled patients{rest} (whose estimates shifted by {shift:.2f} train standard errors on average)"
 
 
 def _figures(scores: Scores, *, percent: bool) -> str:

@@ -15,7 +15,7 @@ from twinset.audit.endpoints.hazards import Z95, Hazards, cox, kaplan_meier, two
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import Curve, Effect, Trial
 from twinset.core.finding import Finding, not_measured
-from twinset.core.schema import Level, Schema
+from twinset.core.schema import Level, Schema, level_text
 from twinset.core.seeds import Rng
 from twinset.errors import SchemaMismatch, StudyInvalid, collect
 
@@ -126,9 +126,11 @@ class Survival:
         levels = column.levels or tuple(cohort[self.arm].drop_nulls().unique().sort().to_list())
         if self.reference is None:
             return tuple(levels)
-        if self.reference not in levels and column.levels and column.origin != "noisy":  # levels that were found can lack it: then nothing is measured
+        known = next((x for x in levels if level_text(x) == level_text(self.reference)), None)  # a file may hold "2" as 2
+        if known is None and column.levels and column.origin != "noisy":  # levels that were found can lack it: then nothing is measured
             raise StudyInvalid("the reference is not a level of the arm", where=f"endpoint {self.name}", hint=f"write it as in column `{self.arm}`")
-        return (self.reference, *(x for x in levels if x != self.reference))
+        first = self.reference if known is None else known
+        return (first, *(x for x in levels if x != first))
 
     def patients(self, cohort: Cohort, arms: tuple[Level, ...] | None = None) -> Patients:
         """Time, event and arm (position in ``arms``, by default the cohort's own) of every patient who has them. Raises SchemaMismatch where a column is absent or of the wrong kind."""

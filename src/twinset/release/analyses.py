@@ -1,0 +1,55 @@
+"""``analyses.json``: what the declared analyses of a release say of the population, with the intervals that refits give."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from twinset.core.contracts import AuditResult
+from twinset.core.refits import Refits
+
+RATIO = "value, low, high, sd, bias and error are logarithms of a ratio"
+PLAIN = "value, low, high, sd, bias and error are in the endpoint's own unit"
+SAYS = (
+    "The estimate from {copies}, with a 95 % interval for the population the patients came from. The generator was fitted again {runs} times, each time to "
+    "as many patients drawn with replacement, and each time {copies} gave an estimate: sd is the scatter of these estimates, bias their mean less the "
+    "patients' own estimate, error joins both. The centre is not moved by the bias. {scale}."
+)
+SILENT = (
+    "Not whether these patients are a fair sample of yours, nor a shift that resampled patients, some of them twice, do not bring out. "
+    "It holds for this analysis, not for others of the same rows."
+)
+
+
+def told(refits: Sequence[Refits], results: Sequence[AuditResult], copies: int) -> list[dict[str, Any]]:
+    """One entry for each endpoint and contrast that has refits and can be estimated on every copy, JSON-ready; in the order of ``refits``.
+
+    ``value`` is the mean over the released copies; the patients' own estimate is not among the figures. ``results``: of the audit, one per copy first.
+    """
+    out = []
+    for r in refits:
+        found = [c.synthetic for result in results[:copies] for c in result.comparisons if (c.endpoint, c.train.contrast) == (r.endpoint, r.contrast)]
+        if len(found) == copies == r.copies and math.isfinite(r.error):
+            out.append(_entry(r, sum(e.value for e in found) / copies, ratio=found[0].ratio))
+    return out
+
+
+def _entry(r: Refits, value: float, *, ratio: bool) -> dict[str, Any]:
+    low, high = r.interval(value)
+    copies = "one synthetic copy" if r.copies == 1 else f"{r.copies} synthetic copies"
+    return {
+        "endpoint": r.endpoint,
+        "contrast": r.contrast,
+        "value": value,
+        "low": low,
+        "high": high,
+        "ratio": ratio,
+        "error": r.error,
+        "sd": r.sd,
+        "bias": r.bias,
+        "runs": r.runs,
+        "copies": r.copies,
+        "says": SAYS.format(copies=copies, runs=r.runs, scale=RATIO if ratio else PLAIN),
+        "silent_on": SILENT,
+    }
