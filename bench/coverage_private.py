@@ -1,4 +1,4 @@
-"""Do 95 % intervals from a private release cover the truth? ``python -m bench.coverage [--trials 400] [--runs 60] [--write]``.
+"""Do 95 % intervals from a private release cover the truth? ``python -m bench.coverage_private [--trials 400] [--runs 60] [--write]``.
 
 A trial of known population is simulated again and again, released with AIM, and analysed with ``twinset.combine``'s bootstrap of the released model:
 the proportion of responders, the log hazard ratio of the arms (Cox), and a difference that no declared role points at. What is covered is the population's value of the same analysis on patients
@@ -224,7 +224,7 @@ def main(argv: Sequence[str]) -> None:
     section = text(rows, setting)
     print(section)
     if asked.write:
-        write("Coverage", section, "python -m bench.coverage --write")
+        write("Coverage under a privacy budget", section, "python -m bench.coverage_private --write")
 
 
 if __name__ == "__main__":
