@@ -24,8 +24,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from bench.analyses import Z95, Analysis, log_hazard_ratio, proportion
 from bench.dp import write
-from twinset.audit.endpoints.hazards import cox
+from bench.work import THREADS
 from twinset.core.cohort import Cohort
 from twinset.core.schema import Column, Role, Schema
 from twinset.core.seeds import Rng, stream
@@ -41,8 +42,6 @@ RESULTS = Path(__file__).resolve().parent / "results" / "coverage.json"
 LOG_HAZARD_RATIO = -0.5
 STAGES = (0.35, 0.3, 0.2, 0.15)
 LOGIT, BY_ARM, BY_STAGE = -0.4, 0.5, -0.4  # of response
-Z95 = 1.959963984540054
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS")
 
 
 def _category(name: str, size: int, role: Role = "") -> Column:
@@ -87,20 +86,6 @@ def _logistic(x: np.ndarray | float) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(-x)))
 
 
-def proportion(frame: pl.DataFrame) -> tuple[float, float]:
-    """Share of responders among those whose response is known, and its standard error."""
-    known = frame["response"].drop_nulls()
-    p = float(known.cast(pl.Float64).mean())  # type: ignore[arg-type]
-    return p, math.sqrt(p * (1 - p) / len(known))
-
-
-def log_hazard_ratio(frame: pl.DataFrame) -> tuple[float, float]:
-    """Of arm 1 against arm 0, by Cox's model; NaN where there is no finite estimate."""
-    known = frame.select("time", "event", "arm").drop_nulls()
-    fit = cox(known["time"].to_numpy(), known["event"].to_numpy() == 1, known["arm"].to_numpy())
-    return (float(fit.coefficients[0]), math.sqrt(fit.covariance[0, 0])) if fit.settled else (math.nan, math.nan)
-
-
 def unplanned(frame: pl.DataFrame) -> tuple[float, float]:
     """Share of responders in the last stage less that in the first: a pair that no endpoint needs, so it is measured only where selection finds it."""
     known = frame.select("stage", "response").drop_nulls()
@@ -111,7 +96,11 @@ def unplanned(frame: pl.DataFrame) -> tuple[float, float]:
     return high - low, math.sqrt(high * (1 - high) / len(groups[0]) + low * (1 - low) / len(groups[1]))
 
 
-ANALYSES = {"proportion": proportion, "log hazard ratio": log_hazard_ratio, "unplanned difference": unplanned}
+ANALYSES: dict[str, Analysis] = {
+    "proportion": partial(proportion, of="response"),
+    "log hazard ratio": partial(log_hazard_ratio, of="arm"),
+    "unplanned difference": unplanned,
+}
 TRUTH = {
     "proportion": float(np.mean([np.dot(STAGES, _logistic(LOGIT + BY_ARM * a + BY_STAGE * np.arange(4))) for a in (0, 1)])),
     "log hazard ratio": LOG_HAZARD_RATIO,

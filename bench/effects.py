@@ -2,7 +2,7 @@
 
 Before: donors of a leaf dealt at random, no split by arm, a test of 2 standard deviations. After: the defaults. Simulated trials (``bench.trials``): shift of one copy's
 estimate from train's own, false positives, coverage and width (``bench.coverage``). Real tables (``bench.real``): fidelity, attacks, the arms of ACTG 175, CPU-seconds.
-What was done is kept under ``bench/results/done``: a run that was stopped goes on. ``--quick``: a few trials, two splits, about two minutes; it writes nothing.
+What was done is kept under ``bench/results/done``: a run that was stopped goes on. ``--quick``: a few trials, one split, about two minutes; it writes nothing.
 """
 
 from __future__ import annotations
