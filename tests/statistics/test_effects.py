@@ -68,10 +68,9 @@ def test_coefficients_are_not_flattened(analysis: str, error: float) -> None:
 
 
 def test_a_slope_between_numbers_is_kept() -> None:
-    """A hundredth of .05 g/dL a year is not asked for: a tenth is."""
-    assert abs(shift("trial", DEFAULT, "slope")) <= 0.005
-    found = shifts("trial", DEFAULT)["slope"]
-    assert abs(np.mean((found[:, 2] - found[:, 0]) / found[:, 1])) < 0.8
+    """Of -.05 g/dL a year a tenth may go, and .001 (two Monte Carlo errors) more. The twin: a split test that finds nothing takes half."""
+    assert abs(shift("trial", DEFAULT, "slope")) <= 0.005 + 0.001
+    assert shift("trial", STUBBORN, "slope") > 0.02
 
 
 def test_an_effect_in_women_only_stays_with_the_women() -> None:
