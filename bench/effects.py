@@ -217,8 +217,8 @@ def text(found: Found, size: Size) -> str:
     coverage = runs.table(HEADER, [line for n in SIZES for line in rows(Cell("trial", AFTER, n), found.cells[AFTER, "trial", n])])
     before = runs.table(HEADER, [line for n in SIZES for line in rows(Cell("trial", BEFORE, n), found.cells[BEFORE, "trial", n])])
     return f"""Before: `{BEFORE}`; after: the defaults; the same trials and splits, in one run. Simulated trials of known population (`bench/trials.py`, 15 columns), n = 400 / 800 / 2,000: {trials} trials,
-so a true 95 % has a Monte Carlo error of {chance}; {size.hard} trials of the hard table and {size.null} without an effect. Refits: B = {size.runs} a trial, and intervals are as wide as t with {size.runs - 1} degrees of freedom makes them
-(with 50 by default a release's are {_narrower(size.runs):.0%} narrower). Shifts: one copy's estimate less train's own, mean ± its Monte Carlo error. Real tables: train is 70 %; attacks as in `bench/attack.py`, six-fold as the package's own audit.
+so a true 95 % has a Monte Carlo error of {chance}; {size.hard} trials of the hard table and {size.null} without an effect. Refits: B = {size.runs} a trial, which the width of intervals includes
+(t with {size.runs - 1} degrees of freedom). Shifts: one copy's estimate less train's own, mean ± its Monte Carlo error. Real tables: train is 70 %; attacks as in `bench/attack.py`, six-fold as the package's own audit.
 
 {runs.table(["what", "before", "after", "target"], lines(found))}
 
@@ -233,12 +233,6 @@ so a true 95 % has a Monte Carlo error of {chance}; {size.hard} trials of the ha
 ### Coverage before (no refits)
 
 {before}"""
-
-
-def _narrower(turns: int) -> float:
-    from scipy.special import stdtrit
-
-    return float(1 - stdtrit(49, 0.975) / stdtrit(turns - 1, 0.975))
 
 
 def main(argv: Sequence[str]) -> None:
