@@ -21,13 +21,15 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from twinset.refitting.job import Job
+from twinset.refitting.run import refit
 
 from bench import runs
 from bench.analyses import Z95, Analysis
 from bench.trials import POPULATIONS
 from bench.work import done
 from twinset.core.cohort import Cohort
-from twinset.core.contracts import Generator
+from twinset.core.contracts import Effect, Generator
 from twinset.core.refits import Refits
 from twinset.core.seeds import Rng, stream
 from twinset.dp.ledger import Ledger
@@ -66,6 +68,18 @@ class Measured:
         return float(np.mean(high - low) / np.mean(own_high - own_low))
 
 
+@dataclass(frozen=True)
+class Declared:
+    """Analyses as an endpoint that a study declares: a contrast each."""
+
+    analyses: Mapping[str, Analysis]
+    name: str = "analyses"
+
+    def estimate(self, cohort: Cohort) -> list[Effect]:
+        found = {k: a(cohort.frame) for k, a in self.analyses.items()}
+        return [Effect(k, value, error, value - Z95 * error, value + Z95 * error, math.nan, len(cohort)) for k, (value, error) in found.items()]
+
+
 def once(population: str, generator: str, n: int, runs_: int, seed: int) -> dict[str, Any]:
     """One trial: ``own`` [estimate, error] by analysis, ``made`` the same of each copy, ``refits`` [sd, bias, runs] by analysis and number of copies."""
     of = POPULATIONS[population]
@@ -74,25 +88,18 @@ def once(population: str, generator: str, n: int, runs_: int, seed: int) -> dict
     frames = released(made, cohort, stream(seed, "release"))
     own = {k: a(patients) for k, a in of.analyses.items()}
     found = {k: [a(f) for f in frames] for k, a in of.analyses.items()}
-    refits = refitted(made, cohort, of.analyses, runs=runs_, rng=stream(seed, "refits")) if runs_ else {}
-    shifts = {k: {m: _figures(turns[:, :m].mean(axis=1), own[k][0], m) for m in (1, COPIES)} for k, turns in refits.items()}
-    return {"own": own, "made": found, "refits": {k: {str(m): astuple(r)[2:5] for m, r in by.items()} for k, by in shifts.items()}}
+    refits: dict[str, dict[str, tuple[float, float, int]]] = {}
+    if runs_:
+        told = refit(Job(made, cohort, (), (Declared(of.analyses),), n, COPIES, seed), runs=runs_)
+        for r in (*told.one, *told.all):
+            refits.setdefault(r.contrast, {})[str(r.copies)] = r.sd, r.bias, r.runs
+    return {"own": own, "made": found, "refits": refits}
 
 
 def released(generator: Generator, patients: Cohort, rng: Rng, *, copies: int = COPIES) -> list[pl.DataFrame]:
     """Draws of one fitted model, each of as many rows as there are patients."""
     model = generator.fit(Vault(patients, Ledger()), rng)
     return [model.sample(len(patients), rng).frame for _ in range(copies)]
-
-
-def refitted(generator: Generator, patients: Cohort, analyses: Mapping[str, Analysis], *, runs: int, rng: Rng, copies: int = COPIES) -> dict[str, np.ndarray]:
-    """Estimates (runs, copies) by analysis, each run on as many patients drawn with replacement."""
-    turns: dict[str, list[list[float]]] = {k: [] for k in analyses}
-    for _ in range(runs):
-        frames = released(generator, patients.take(rng.integers(0, len(patients), len(patients))), rng, copies=copies)
-        for k, a in analyses.items():
-            turns[k].append([a(f)[0] for f in frames])
-    return {k: np.array(t) for k, t in turns.items()}
 
 
 def measured(population: str, trials: Sequence[Mapping[str, Any]]) -> dict[str, Measured]:
@@ -106,17 +113,12 @@ def _measured(name: str, trials: Sequence[Mapping[str, Any]]) -> Measured:
     for m in (1, COPIES):
         value, v = made[:, :m, 0].mean(axis=1), (made[:, :m, 1] ** 2).mean(axis=1)
         intervals["T_s", m] = _around(value, Z95 * np.sqrt(v * (1 + 1 / m)))
-        if all(t["refits"] for t in trials):
+        if all(name in t["refits"] for t in trials):
             found = [Refits(name, "", *t["refits"][name][str(m)], m) for t in trials]
             ends = np.array([r.interval(x) for r, x in zip(found, value, strict=True)])
             intervals["refits", m] = ends[:, 0], ends[:, 1]
     z = [np.abs(e[:, 0] / e[:, 1]) > Z95 for e in (own, made[:, 0])]
     return Measured(made[:, 0, 0] - own[:, 0], own[:, 1], (float(z[0].mean()), float(z[1].mean())), intervals)
-
-
-def _figures(turns: np.ndarray, own: float, m: int) -> Refits:
-    good = turns[np.isfinite(turns)]
-    return Refits("", "", float(good.std(ddof=1)), float(good.mean() - own), len(good), m)
 
 
 def _around(value: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from twinset.refitting.job import Job
+from twinset.refitting.run import refit
 
 from bench import runs
 from bench.attack import attack
-from bench.coverage import refitted
+from bench.coverage import Declared
 from bench.evaluate import evaluate
 from bench.tables import cohort, load
 from twinset.audit.endpoints.hazards import cox
@@ -18,6 +20,7 @@ from twinset.audit.privacy import ATTACKS
 from twinset.audit.privacy.arena import stage
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import Trial
+from twinset.core.refits import FEWEST
 from twinset.core.seeds import stream
 
 EFFECTS = ("arm 1", "arm 2", "arm 3", "CD4 below 350", "symptoms")
@@ -54,11 +57,11 @@ def drawn(generator: str, seed: int) -> dict[str, Any]:
 
 
 def bootstrap(generator: str, turns: int) -> dict[str, Any]:
-    """CPU-seconds of so many refits on ACTG 175, one copy and the hazard ratios of the arms in each, after one to warm up."""
+    """CPU-seconds of so many refits on ACTG 175, one copy and the hazard ratios of the arms in each, after some to warm up."""
     train, _ = load("actg175").split(0)
     patients = cohort(train)
-    arms = {"arms": lambda f: tuple(effects(f)[0])}
-    refitted(runs.generator(generator), patients, arms, runs=1, rng=stream(0, "warm"), copies=1)
+    arms = Declared({"arm 1": lambda f: tuple(effects(f)[0])})
+    refit(Job(runs.generator(generator), patients, (), (arms,), len(patients), 1, 0), runs=FEWEST)
     start = time.process_time()
-    refitted(runs.generator(generator), patients, arms, runs=turns, rng=stream(0, "refits"), copies=1)
+    refit(Job(runs.generator(generator), patients, (), (arms,), len(patients), 1, 1), runs=turns)
     return {"cpu": time.process_time() - start}

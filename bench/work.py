@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 DONE = ROOT / "bench" / "results" / "done"
-SOURCES = ("src/twinset/generators", "src/twinset/coding", "src/twinset/core", "src/twinset/audit", "bench")
+SOURCES = ("src/twinset/generators", "src/twinset/coding", "src/twinset/core", "src/twinset/audit", "src/twinset/refitting", "bench")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS")
 
 
