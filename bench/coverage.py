@@ -1,230 +1,168 @@
-"""Do 95 % intervals from a private release cover the truth? ``python -m bench.coverage [--trials 400] [--runs 60] [--write]``.
+"""Do 95 % intervals from an open release cover the population? ``python -m bench.coverage [--generators "trees;avatars"] [--trials 100] [--runs 25]``.
 
-A trial of known population is simulated again and again, released with AIM, and analysed with ``twinset.combine``'s bootstrap of the released model:
-the proportion of responders, the log hazard ratio of the arms (Cox), and a difference that no declared role points at. What is covered is the population's value of the same analysis on patients
-as they are, before any binning: of the hazard ratio the one that the times were simulated with. Beside it: the naive interval (synthetic rows taken
-for patients) and the interval from the patients themselves. All columns are declared public (bounds, levels); bins are paid for.
+A trial of known population (``bench.trials``) is simulated again and again, a generator fitted on it, five copies drawn and analysed. Intervals, each from one copy and from all:
+
+  refits    the custodian's bootstrap: value ± t · sqrt(sd² + max(bias² - sd²/B, 0)) over B refits on as many patients drawn with replacement
+  T_s       v (1 + 1/m) of Raab, Nowok and Dibben 2016: what an analyst can do for himself
+  naive     the first copy's rows taken for patients
+  patients  the patients' own
+
+``bench.effects`` makes the table of the page with it; ``bench.coverage_private`` does the same for releases under a budget.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import os
 import sys
-import time
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from functools import partial
-from multiprocessing import get_context
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
+from twinset.refitting.job import Job
+from twinset.refitting.run import refit
 
-from bench.dp import write
-from twinset.audit.endpoints.hazards import cox
+from bench import runs
+from bench.analyses import Z95, Analysis
+from bench.trials import POPULATIONS
+from bench.work import done
 from twinset.core.cohort import Cohort
-from twinset.core.schema import Column, Role, Schema
+from twinset.core.contracts import Effect, Generator
+from twinset.core.refits import Refits
 from twinset.core.seeds import Rng, stream
-from twinset.dp.accountant import rho_of
-from twinset.dp.ledger import Allowance, Ledger
+from twinset.dp.ledger import Ledger
 from twinset.dp.vault import Vault
-from twinset.generators import GENERATORS
-from twinset.inference import infer_all
-from twinset.inference.copies import Copies
 
-EPSILONS = (0.3, 1.0, 5.0)
-RESULTS = Path(__file__).resolve().parent / "results" / "coverage.json"
-LOG_HAZARD_RATIO = -0.5
-STAGES = (0.35, 0.3, 0.2, 0.15)
-LOGIT, BY_ARM, BY_STAGE = -0.4, 0.5, -0.4  # of response
-Z95 = 1.959963984540054
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS")
-
-
-def _category(name: str, size: int, role: Role = "") -> Column:
-    return Column(name, "category", role, levels=tuple(range(size)), origin="public")
-
-
-SCHEMA = Schema(
-    (
-        _category("arm", 2, "arm"),
-        _category("event", 2, "event"),
-        Column("time", "number", "time", low=0.0, high=36.0, origin="public"),
-        Column("age", "integer", low=18, high=95, origin="public"),
-        _category("stage", 4),
-        Column("marker", "number", low=0.0, high=20.0, origin="public"),
-        _category("sex", 2),
-        _category("response", 2, "outcome"),
-    )
-)
-
-
-def trial(n: int, rng: Rng) -> pl.DataFrame:
-    """``n`` patients: exponential times with a constant hazard ratio, censored evenly between 6 and 36 months; response by arm and stage."""
-    stage, arm = rng.choice(4, n, p=STAGES), rng.integers(0, 2, n)
-    died = rng.exponential(24 / np.exp(LOG_HAZARD_RATIO * arm))
-    left = rng.uniform(6, 36, n)
-    responds = rng.random(n) < _logistic(LOGIT + BY_ARM * arm + BY_STAGE * stage)
-    return pl.DataFrame(
-        {
-            "arm": arm,
-            "event": (died <= left).astype(np.int64),
-            "time": np.minimum(died, left),
-            "age": np.clip(np.round(rng.normal(62 + 2 * stage, 10, n)), 18, 95).astype(np.int64),
-            "stage": stage,
-            "marker": np.clip(rng.gamma(2, 1 + 0.5 * stage, n), 0, 20),
-            "sex": rng.integers(0, 2, n),
-            "response": responds.astype(np.int64),
-        }
-    )
-
-
-def _logistic(x: np.ndarray | float) -> np.ndarray:
-    return np.asarray(1 / (1 + np.exp(-x)))
-
-
-def proportion(frame: pl.DataFrame) -> tuple[float, float]:
-    """Share of responders among those whose response is known, and its standard error."""
-    known = frame["response"].drop_nulls()
-    p = float(known.cast(pl.Float64).mean())  # type: ignore[arg-type]
-    return p, math.sqrt(p * (1 - p) / len(known))
-
-
-def log_hazard_ratio(frame: pl.DataFrame) -> tuple[float, float]:
-    """Of arm 1 against arm 0, by Cox's model; NaN where there is no finite estimate."""
-    known = frame.select("time", "event", "arm").drop_nulls()
-    fit = cox(known["time"].to_numpy(), known["event"].to_numpy() == 1, known["arm"].to_numpy())
-    return (float(fit.coefficients[0]), math.sqrt(fit.covariance[0, 0])) if fit.settled else (math.nan, math.nan)
-
-
-def unplanned(frame: pl.DataFrame) -> tuple[float, float]:
-    """Share of responders in the last stage less that in the first: a pair that no endpoint needs, so it is measured only where selection finds it."""
-    known = frame.select("stage", "response").drop_nulls()
-    groups = [known.filter(pl.col("stage") == k)["response"].cast(pl.Float64) for k in (3, 0)]
-    if not all(len(g) for g in groups):
-        return math.nan, math.nan
-    high, low = (float(g.mean()) for g in groups)  # type: ignore[arg-type]
-    return high - low, math.sqrt(high * (1 - high) / len(groups[0]) + low * (1 - low) / len(groups[1]))
-
-
-ANALYSES = {"proportion": proportion, "log hazard ratio": log_hazard_ratio, "unplanned difference": unplanned}
-TRUTH = {
-    "proportion": float(np.mean([np.dot(STAGES, _logistic(LOGIT + BY_ARM * a + BY_STAGE * np.arange(4))) for a in (0, 1)])),
-    "log hazard ratio": LOG_HAZARD_RATIO,
-    "unplanned difference": float(np.mean([_logistic(LOGIT + BY_ARM * a + BY_STAGE * 3) - _logistic(LOGIT + BY_ARM * a) for a in (0, 1)])),
-}
+COPIES = 5
+INTERVALS = ("refits", "T_s", "naive", "patients")
 
 
 @dataclass(frozen=True)
-class Setting:
-    """One cell of the simulation: patients, budget, runs of each bootstrap."""
+class Cell:
+    """What is simulated: a population by name, a generator as ``bench.runs`` spells it, patients, and refits of each trial (0 = none)."""
 
+    population: str
+    generator: str
     n: int
-    epsilon: float
-    delta: float
-    runs: int
-    generator: str = "aim"
+    runs: int = 0
 
 
-def once(setting: Setting, seed: int) -> dict[str, tuple[float, ...]]:
-    """One trial, released and analysed: per analysis value, error, low, high, bias, naive low and high, patients' low and high, parts of the error, warned or not."""
-    rng = stream(seed, "trial")
-    patients = trial(setting.n, rng)
-    vault = Vault(Cohort(patients, SCHEMA), Ledger(), Allowance(rho_of(setting.epsilon, setting.delta), 0.0))
-    model = GENERATORS[setting.generator]().fit(vault, rng)
-    copies = Copies((model.sample(model.n_rows, rng).frame,), SCHEMA, model, private=True)
-    out: dict[str, tuple[float, ...]] = {}
-    inferences = infer_all(copies, tuple(ANALYSES.values()), runs=setting.runs, level=0.95, seed=seed)
-    for (name, analysis), found in zip(ANALYSES.items(), inferences, strict=True):
-        real, error = analysis(patients)
-        parts = (found.sampling, found.privacy, found.synthesis)
-        ends = (found.low, found.high, found.naive_low, found.naive_high, real - Z95 * error, real + Z95 * error)
-        out[name] = (found.value, found.error, found.bias, *ends, *parts, float(bool(found.unmeasured)))
-    return out
+@dataclass(frozen=True)
+class Measured:
+    """One analysis of a cell over its trials: ``shift`` (trials,) of one copy's estimate from train's own; ``error`` (trials,) of train's; intervals by (name, copies)."""
+
+    shift: np.ndarray
+    error: np.ndarray
+    positive: tuple[float, float]
+    intervals: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray]]
+
+    def covers(self, name: str, copies: int, truth: float) -> float:
+        low, high = self.intervals[name, copies]
+        return float(np.mean((low <= truth) & (truth <= high)))
+
+    def width(self, name: str, copies: int) -> float:
+        """In units of the patients' own interval, means over trials."""
+        (low, high), (own_low, own_high) = self.intervals[name, copies], self.intervals["patients", 1]
+        return float(np.mean(high - low) / np.mean(own_high - own_low))
 
 
-def cell(setting: Setting, trials: int, workers: int) -> list[dict[str, object]]:
-    """Rows of the table for one budget."""
-    start = time.perf_counter()
-    os.environ.update(dict.fromkeys(THREADS, "1"))  # read by each worker as it starts
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        done = list(pool.map(partial(once, setting), range(trials), chunksize=5))
-    rows: list[dict[str, object]] = []
-    for name, truth in TRUTH.items():
-        table = np.array([d[name] for d in done])
-        value, error, bias, low, high, naive_low, naive_high, real_low, real_high = table.T[:9]
-        inside = [float(np.mean((a <= truth) & (truth <= b))) for a, b in ((low, high), (naive_low, naive_high), (real_low, real_high))]
-        rows.append(
-            {
-                "epsilon": setting.epsilon,
-                "analysis": name,
-                "covers": inside[0],
-                "naive": inside[1],
-                "patients": inside[2],
-                "width": float(np.median(high - low) / np.median(real_high - real_low)),
-                "error": float(np.sqrt(np.mean(error**2))),
-                "found_error": float(np.std(value - bias, ddof=1)),
-                "off": float(np.mean(value) - truth),
-                "off_corrected": float(np.mean(value - bias) - truth),
-                "sampling": float(np.mean(table[:, 9] ** 2 / error**2)),
-                "warned": float(table[:, 12].mean()),
-                "covers_unwarned": float(np.mean(((low <= truth) & (truth <= high))[table[:, 12] == 0])) if (table[:, 12] == 0).any() else math.nan,
-                "trials": trials,
-                "seconds": time.perf_counter() - start,
-            }
-        )
-        print(json.dumps(rows[-1]), flush=True)
-    return rows
+@dataclass(frozen=True)
+class Declared:
+    """Analyses as an endpoint that a study declares: a contrast each."""
+
+    analyses: Mapping[str, Analysis]
+    name: str = "analyses"
+
+    def estimate(self, cohort: Cohort) -> list[Effect]:
+        found = {k: a(cohort.frame) for k, a in self.analyses.items()}
+        return [Effect(k, value, error, value - Z95 * error, value + Z95 * error, math.nan, len(cohort)) for k, (value, error) in found.items()]
 
 
-def text(rows: Sequence[dict[str, object]], setting: Setting) -> str:
-    """The section of the page."""
-    trials = max(int(r["trials"]) for r in rows)  # type: ignore[call-overload]
-    chance = 1.96 * math.sqrt(0.95 * 0.05 / trials)
-    lines = [
-        f"Simulated trials: {setting.n:,} patients, 8 columns, bounds and levels declared public, delta = {setting.delta:g}, add/remove one patient, "
-        f"`{setting.generator}` with its defaults, one copy of as many rows, {setting.runs} bootstrap runs. Coverage of nominal 95 % intervals of the population's value (log hazard ratio "
-        f"{LOG_HAZARD_RATIO}, proportion {TRUTH['proportion']:.3f}); by chance alone a true 95 % shows as {0.95 - chance:.1%} to {0.95 + chance:.1%} in {trials:,} trials. "
-        "Width is in units of the interval from the patients themselves; standard errors: as the bootstrap states them (root mean square), and as found over the trials; "
-        "off: mean distance of the estimate from the truth, plain and after the bootstrap's correction. The unplanned difference (response by stage) is a pair "
-        "that no role in the study points at: where selection did not measure it, the copies hold no such relation and their interval is wrong; `unmeasured` then warns.",
-        "",
-        "| ε | analysis | trials | **covers** | warned; covers elsewhere | naive | patients | width | error stated / found | off plain / corrected |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {r['epsilon']:g} | {r['analysis']} | {r['trials']} | **{r['covers']:.1%}** | {r['warned']:.0%}; {r['covers_unwarned']:.1%} | {r['naive']:.1%} | {r['patients']:.1%} | {r['width']:.2f} "
-        f"| {r['error']:.4f} / {r['found_error']:.4f} | {r['off']:+.4f} / {r['off_corrected']:+.4f} |"
-        for r in rows
-    ]
-    return "\n".join(lines)
+def once(population: str, generator: str, n: int, runs_: int, seed: int) -> dict[str, Any]:
+    """One trial: ``own`` [estimate, error] by analysis, ``made`` the same of each copy, ``refits`` [sd, bias, runs] by analysis and number of copies."""
+    of = POPULATIONS[population]
+    patients = of.draw(n, stream(seed, "patients", population))
+    made, cohort = runs.generator(generator), Cohort(patients, of.schema)
+    frames = released(made, cohort, stream(seed, "release"))
+    own = {k: a(patients) for k, a in of.analyses.items()}
+    found = {k: [a(f) for f in frames] for k, a in of.analyses.items()}
+    refits: dict[str, dict[str, tuple[float, float, int]]] = {}
+    if runs_:
+        told = refit(Job(made, cohort, (), (Declared(of.analyses),), n, COPIES, seed), runs=runs_)
+        for r in (*told.one, *told.all):
+            refits.setdefault(r.contrast, {})[str(r.copies)] = r.sd, r.bias, r.runs
+    return {"own": own, "made": found, "refits": refits}
+
+
+def released(generator: Generator, patients: Cohort, rng: Rng, *, copies: int = COPIES) -> list[pl.DataFrame]:
+    """Draws of one fitted model, each of as many rows as there are patients."""
+    model = generator.fit(Vault(patients, Ledger()), rng)
+    return [model.sample(len(patients), rng).frame for _ in range(copies)]
+
+
+def measured(population: str, trials: Sequence[Mapping[str, Any]]) -> dict[str, Measured]:
+    """By analysis. Trials in which train or a copy gave no finite estimate of it are left out."""
+    return {k: _measured(k, [t for t in trials if np.isfinite([t["own"][k], *t["made"][k]]).all()]) for k in POPULATIONS[population].analyses}
+
+
+def _measured(name: str, trials: Sequence[Mapping[str, Any]]) -> Measured:
+    own, made = np.array([t["own"][name] for t in trials]), np.array([t["made"][name] for t in trials])
+    intervals = {("patients", 1): _around(own[:, 0], Z95 * own[:, 1]), ("naive", 1): _around(made[:, 0, 0], Z95 * made[:, 0, 1])}
+    for m in (1, COPIES):
+        value, v = made[:, :m, 0].mean(axis=1), (made[:, :m, 1] ** 2).mean(axis=1)
+        intervals["T_s", m] = _around(value, Z95 * np.sqrt(v * (1 + 1 / m)))
+        if all(name in t["refits"] for t in trials):
+            found = [Refits(name, "", *t["refits"][name][str(m)], m) for t in trials]
+            ends = np.array([r.interval(x) for r, x in zip(found, value, strict=True)])
+            intervals["refits", m] = ends[:, 0], ends[:, 1]
+    z = [np.abs(e[:, 0] / e[:, 1]) > Z95 for e in (own, made[:, 0])]
+    return Measured(made[:, 0, 0] - own[:, 0], own[:, 1], (float(z[0].mean()), float(z[1].mean())), intervals)
+
+
+def _around(value: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return value - half, value + half
+
+
+def simulate(cell: Cell, trials: int, *, workers: int) -> dict[str, Measured]:
+    """A cell by analysis."""
+    jobs = [(*astuple(cell), seed) for seed in range(trials)]
+    return measured(cell.population, done("trials", once, jobs, workers=workers))
+
+
+def rows(cell: Cell, found: Mapping[str, Measured]) -> Iterator[list[Any]]:
+    """Of the table of coverage: generator, n, analysis, copies, coverage by each interval, widths."""
+    truth = POPULATIONS[cell.population].truth
+    for name, m in ((name, m) for m in (1, COPIES) for name in found if name in truth):
+        one = found[name]
+        covers = [
+            "–" if (k, c) not in one.intervals else f"{one.covers(k, c, truth[name]):.1%}"
+            for k, c in (("refits", m), ("T_s", m), ("naive", 1), ("patients", 1))
+        ]
+        widths = ["–" if (k, m) not in one.intervals else f"{one.width(k, m):.2f}" for k in ("refits", "T_s")]
+        yield [f"{cell.n:,}", m, name, *covers, *widths]
+
+
+HEADER = ["n", "m", "analysis", "refits", "T_s", "naive", "patients", "width, refits", "width, T_s"]
 
 
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=400)
-    parser.add_argument("--runs", type=int, default=60)
-    parser.add_argument("--n", type=int, default=2000)
-    parser.add_argument("--delta", type=float, default=1e-6)
-    parser.add_argument("--epsilon", type=float, nargs="+", default=list(EPSILONS))
-    parser.add_argument("--generator", default="aim")
+    parser.add_argument("--generators", default="trees", help='specs joined by ";"')
+    parser.add_argument("--population", default="trial", choices=list(POPULATIONS))
+    parser.add_argument("--n", type=int, nargs="+", default=[400, 800, 2000])
+    parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--runs", type=int, default=25, help="refits of each trial; 0 = none")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
     asked = parser.parse_args(argv)
-    rows: list[dict[str, object]] = []
-    for epsilon in asked.epsilon:
-        setting = Setting(asked.n, epsilon, asked.delta, asked.runs, asked.generator)
-        rows += cell(setting, asked.trials, asked.workers)
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    section = text(rows, setting)
-    print(section)
-    if asked.write:
-        write("Coverage", section, "python -m bench.coverage --write")
+    for generator in asked.generators.split(";"):
+        lines = []
+        for n in asked.n:
+            cell = Cell(asked.population, generator, n, asked.runs)
+            lines += list(rows(cell, simulate(cell, asked.trials, workers=asked.workers)))
+        chance = math.sqrt(0.95 * 0.05 / asked.trials)
+        print(f"\n{generator}: {asked.trials} trials (Monte Carlo error of 95 %: {chance:.1%}), {asked.runs} refits\n\n{runs.table(HEADER, lines)}", flush=True)
 
 
 if __name__ == "__main__":
