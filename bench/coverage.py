@@ -21,8 +21,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from twinset.refitting.job import Job
-from twinset.refitting.run import refit
 
 from bench import runs
 from bench.analyses import Z95, Analysis
@@ -34,6 +32,8 @@ from twinset.core.refits import Refits
 from twinset.core.seeds import Rng, stream
 from twinset.dp.ledger import Ledger
 from twinset.dp.vault import Vault
+from twinset.refitting.job import Job
+from twinset.refitting.run import refit
 
 COPIES = 5
 INTERVALS = ("refits", "T_s", "naive", "patients")

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from twinset.refitting.job import Job
-from twinset.refitting.run import refit
 
 from bench import runs
 from bench.attack import attack
@@ -22,6 +20,8 @@ from twinset.core.cohort import Cohort
 from twinset.core.contracts import Trial
 from twinset.core.refits import FEWEST
 from twinset.core.seeds import stream
+from twinset.refitting.job import Job
+from twinset.refitting.run import refit
 
 EFFECTS = ("arm 1", "arm 2", "arm 3", "CD4 below 350", "symptoms")
 

@@ -103,7 +103,7 @@ def _in_order(y: FloatArray) -> IntArray:
         if v == 1.0:
             ones += 1
         elif v != 0.0:
-            return _rank_order(y)
+            return _rank_order(y)  # type: ignore[no-any-return]
     out, zero, one = np.empty(y.size, np.int64), 0, y.size - ones
     for i in range(y.size):
         if y[i] == 1.0:

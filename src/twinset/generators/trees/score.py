@@ -134,12 +134,10 @@ class Predictors:
         scale, size = self.scales[feature], int(self.sizes[feature])
         if scale is not None:
             return scale.place
-        cells = self.work[feature, rows]
-        counts = np.bincount(cells, minlength=size)
+        counts, sums = sums_by_cell(self.work[feature], rows, np.zeros(len(self.work[feature]), dtype=np.float32) if y is None else y, size)
         if y is None:
             return _standard(np.cumsum(counts) - counts / 2, counts)
-        means = (np.bincount(cells, weights=y[rows], minlength=size) + SHRINK * y[rows].mean()) / (counts + SHRINK)
-        return _standard(means, counts)
+        return _standard((sums + SHRINK * sums.sum() / max(len(rows), 1)) / (counts + SHRINK), counts)
 
 
 def _contrasts(size: int, axis: FloatArray) -> tuple[list[FloatArray], FloatArray]:
@@ -174,19 +172,17 @@ class Regression:
         scaled = terms.tables * weights[:, None].astype(np.float32)
         sizes = p.sizes[list(p.by)]
         cells = np.indices(tuple(sizes)).reshape(len(sizes), -1) if len(sizes) else np.zeros((0, 1), dtype=np.int64)
-        tables = np.zeros((cells.shape[1], len(p.features), terms.tables.shape[1]), dtype=np.float32)
-        for t, (place, step) in enumerate(zip(terms.place.tolist(), terms.step.tolist(), strict=True)):
-            if step < 0:
-                tables[:, place] += scaled[t]
-            else:
-                tables[:, place] += terms.factor[t, cells[p.by.index(step)], None] * scaled[t]
-        return tables
+        factor = np.ones((len(weights), cells.shape[1]), dtype=np.float32)
+        for t in np.flatnonzero(terms.step >= 0):
+            factor[t] = terms.factor[t, cells[p.by.index(terms.step[t])]]
+        return np.asarray(spread_out(scaled, terms.place, factor, len(p.features)))
 
     def directions(self, classes: IntArray) -> FloatArray:
         """A value for each class such that the predictors tell the values apart as well as they can: the first direction of a ridge discriminant analysis."""
-        shares = np.eye(int(classes.max()) + 1, dtype=np.float32)[classes[self.rows]]
-        moments = self.x @ shares
-        root = 1 / np.sqrt(np.maximum(shares.sum(axis=0), 1.0))
+        some = classes[self.rows]
+        counts = np.bincount(some, minlength=int(classes.max()) + 1)
+        moments = sums_by_class(self.x, some, len(counts))
+        root = 1 / np.sqrt(np.maximum(counts, 1.0))
         told = (moments.T @ np.linalg.solve(self.gram, moments)) * root[:, None] * root
         return np.asarray(root * np.linalg.eigh((told + told.T) / 2)[1][:, -1])
 
@@ -265,6 +261,38 @@ def design(work, rows, begin, feature, tables, step, factor):  # type: ignore[no
             for i in range(start, end):
                 out[t, i] = (out[t, i] - mean) / spread[t]
     return out, spread
+
+
+@njit(cache=True, nogil=True)
+def sums_by_cell(cells, rows, y, size):  # type: ignore[no-untyped-def]
+    """(how many of the rows are in each cell int64 (size,), the sum of their y float64 (size,))."""
+    counts, sums = np.zeros(size, np.int64), np.zeros(size)
+    for row in rows:
+        counts[cells[row]] += 1
+        sums[cells[row]] += y[row]
+    return counts, sums
+
+
+@njit(cache=True, nogil=True)
+def sums_by_class(x, classes, k):  # type: ignore[no-untyped-def]
+    """The sum of every term over the rows of each class, float32 (terms, k)."""
+    out = np.zeros((x.shape[0], k), np.float32)
+    for t in range(x.shape[0]):
+        for i in range(classes.size):
+            out[t, classes[i]] += x[t, i]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def spread_out(scaled, place, factor, n_predictors):  # type: ignore[no-untyped-def]
+    """Terms added up to tables, float32 (groups, predictors, cells). ``scaled``: float32 (terms, cells); ``factor``: float32 (terms, groups)."""
+    out = np.zeros((factor.shape[1], n_predictors, scaled.shape[1]), np.float32)
+    for t in range(place.size):
+        for g in range(factor.shape[1]):
+            if factor[t, g] != 0.0:
+                for c in range(scaled.shape[1]):
+                    out[g, place[t], c] += factor[t, g] * scaled[t, c]
+    return out
 
 
 @njit(cache=True, nogil=True)
