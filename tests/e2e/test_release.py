@@ -54,6 +54,7 @@ def test_a_release_is_whole_labelled_and_without_identifiers(study: Path, twinse
         "synthetic.csv",
         "data-dictionary.csv",
         "README.md",
+        "analyses.json",
         "verdict.json",
         "metadata.json",
         "study.json",
