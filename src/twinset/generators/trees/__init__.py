@@ -53,7 +53,7 @@ class Trees:
             (0 accepts any gain). ``None``: the calibrated test of ``strictness`` instead.
         strictness: the calibrated split test, in standard deviations of a pointless cut's gain (its weighted chi-squared law is matched
             by Satterthwaite's degrees of freedom and Wilson-Hilferty's root, so two-class and many-class targets are treated alike).
-            ``None``: 3 up to 10,000 rows, 2.5 above. Higher leaks less and keeps less.
+            ``None``: 4 up to 10,000 rows, 2.5 above. Higher leaks less and keeps less.
         smooth: ``"window"`` redraws rare numbers, ``"none"`` hands out train values as they are (leaks; for comparison).
         strata: category columns; a separate sequence is fitted in each of their combinations, and their sizes are kept.
         dealing: how a leaf's donors go to its rows: ``"score"``, or ``"random"``, which flattens effects by 15 to 40 % at a few hundred patients (for comparison).
@@ -109,7 +109,7 @@ class Trees:
         wanted = {c: tuple(p) for c, p in self.predictors.items()} | {c: () for c, m in self.methods.items() if m == "independent"}
         order, chosen = plan_visits(schema, coded, targets, cells, self.order, front, wanted)
         check_order(self.predictors, [schema.names[i] for i in order])
-        strictness = self.strictness if self.strictness is not None else 3.0 if len(targets[0].ranks) <= LARGE else 2.5
+        strictness = self.strictness if self.strictness is not None else 4.0 if len(targets[0].ranks) <= LARGE else 2.5
         roles = [schema[schema.names[i]].role for i in order]
         arms, events, outcomes = (tuple(k for k, role in enumerate(roles) if role in some) for some in (("arm",), ("event",), OUTCOMES))
         return Plan(order, chosen, self.leaf, self.gain, strictness, self.smooth == "window", self.dealing == "score", arms, events, outcomes, self.by_arm)
