@@ -15,6 +15,7 @@ from twinset.generators.trees.codes import Cells, Target
 WIDE = 200
 NEAREST = 50
 SAMPLE = 256
+FEW_LEVELS = 10
 
 
 CONTINUOUS = 50
@@ -46,7 +47,7 @@ def visit_order(schema: Schema, sizes: IntArray, how: str | Sequence[str], front
     """Columns as positions in the schema, in the order they are drawn.
 
     ``sizes``: distinct values of each column. A list of names comes first, the columns it leaves out follow as given.
-    ``"levels"``: fewest distinct values first, ties as given. ``"given"``: as in the table. Event columns go before times in both.
+    ``"levels"``: arms, then events and outcomes (all of at most 10 values), so that how they hang together is kept all but exactly; then fewest distinct values first, ties as given. ``"given"``: as in the table. Event columns go before times in both.
     """
     names = schema.names
     place = {c: i for i, c in enumerate(names)}
@@ -54,11 +55,17 @@ def visit_order(schema: Schema, sizes: IntArray, how: str | Sequence[str], front
         order = [place[c] for c in how]
         order += [i for i in range(len(names)) if i not in set(order)]
     else:
-        order = [int(i) for i in (np.argsort(sizes, kind="stable") if how == "levels" else range(len(names)))]
+        order = [int(i) for i in np.lexsort((sizes, _ahead(schema, sizes)))] if how == "levels" else list(range(len(names)))
         order = _events_first(order, schema)
     first = [place[c] for c in front]
     skip = set(first)
     return tuple(first + [i for i in order if i not in skip])
+
+
+def _ahead(schema: Schema, sizes: IntArray) -> IntArray:
+    """0 for arms, 1 for events and outcomes of few values, 2 for all others: int64 (columns,)."""
+    ranks = {"arm": 0, "event": 1, "outcome": 1}
+    return np.array([ranks.get(c.role, 2) if size <= FEW_LEVELS else 2 for c, size in zip(schema, sizes, strict=True)], dtype=np.int64)
 
 
 def _entangled(coded: Sequence[Coded], targets: Sequence[Target], sizes: IntArray) -> bool:
