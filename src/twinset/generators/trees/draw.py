@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import NormalDist
 
 import numpy as np
@@ -11,6 +12,7 @@ from twinset.core.contracts import FloatArray, IntArray
 from twinset.generators.trees.grow import CUT, END, FEATURE, LEFT, PARENT, RIGHT, START
 
 SWAPS = 12
+CELLS = 24
 BLOCK = 8  # rows next to each other in score whose noise is spread evenly
 NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 1024) for i in range(1024)])
 PICKS = 24
@@ -87,6 +89,9 @@ def _deal_leaf(mine: IntArray, donors: IntArray, chosen: IntArray, state: IntArr
         mine[i], mine[j] = mine[j], mine[i]
     for i in range(k):
         chosen[mine[i]] = donors[min(m - 1, int((i + u) * m / k))]
+    for i in range(k - 1, 0, -1):  # the rows no longer lie in order of value: what a score calls equal is handed round at random
+        j = int(_next(state) * (i + 1))
+        mine[i], mine[j] = mine[j], mine[i]
 
 
 @njit(cache=True, nogil=True)
@@ -96,14 +101,22 @@ def _quantile(u: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _in_order(y: FloatArray) -> IntArray:
-    """Positions in order of y: in one pass where y is nought or one."""
+def _ones(y: FloatArray) -> int:
+    """How many ones there are among noughts and ones; -1 where there is anything else."""
     ones = 0
     for v in y:
         if v == 1.0:
             ones += 1
         elif v != 0.0:
-            return _rank_order(y)  # type: ignore[no-any-return]
+            return -1
+    return ones
+
+
+@njit(cache=True, nogil=True)
+def _in_order(y: FloatArray, ones: int) -> IntArray:
+    """Positions in order of y: in one pass where y is nought or one."""
+    if ones < 0:
+        return _rank_order(y)  # type: ignore[no-any-return]
     out, zero, one = np.empty(y.size, np.int64), 0, y.size - ones
     for i in range(y.size):
         if y[i] == 1.0:
@@ -126,7 +139,7 @@ def _rank_order(keys: FloatArray) -> IntArray:
     for i in range(n):
         bucket[i] = min(n - 1, max(0, int((keys[i] - mean + reach) * n / (2.0 * reach))))
         begin[bucket[i] + 1] += 1
-    if begin.max() > 64 + n // 8:
+    if begin.max() > 64:
         return np.argsort(keys)
     for b in range(n):
         begin[b + 1] += begin[b]
@@ -144,20 +157,65 @@ def _rank_order(keys: FloatArray) -> IntArray:
 
 
 @njit(cache=True, nogil=True)
+def _histogram(score: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(means, shares) of 24 even cells of the scores, float64 (24,)."""
+    means, shares = np.zeros(CELLS), np.zeros(CELLS)
+    low, width = score.min(), (score.max() - score.min()) / CELLS
+    for v in score:
+        cell = min(CELLS - 1, int((v - low) / width)) if width > 0 else 0
+        means[cell] += v
+        shares[cell] += 1
+    for cell in range(CELLS):
+        if shares[cell]:
+            means[cell] /= shares[cell]
+    return means, shares / score.size
+
+
+@njit(cache=True, nogil=True)
+def _noise_of_ones(share: float, score: FloatArray, square: float, guess: float) -> float:
+    """The noise with which ones for the highest ``share`` of score + noise have covariance ``square`` (the score's variance) with the score.
+
+    A one has probability F((score - cut) / noise), F normal: the cut by Newton's steps for each noise, the noise by halving from ``guess`` / 8 to 4 times it.
+    """
+    means, shares = _histogram(score)
+    centre = (means * shares).sum()
+    low, high, cut = np.log(guess / 8), np.log(guess * 4), centre - _quantile(share) * guess
+    for _ in range(10):
+        noise = np.exp((low + high) / 2)
+        for _ in range(6):
+            found, slope = 0.0, 0.0
+            for c in range(CELLS):
+                if shares[c]:
+                    z = (means[c] - cut) / noise
+                    found += shares[c] * 0.5 * (1.0 + math.erf(z / 1.4142135623730951))
+                    slope += shares[c] * np.exp(-0.5 * z * z) / (2.5066282746310002 * noise)
+            cut += max(-noise, min(noise, (found - share) / max(slope, 1e-12)))
+        told = 0.0
+        for c in range(CELLS):
+            if shares[c]:
+                told += shares[c] * (means[c] - centre) * 0.5 * (1.0 + math.erf((means[c] - cut) / noise / 1.4142135623730951))
+        low, high = ((low + high) / 2, high) if told > square else (low, (low + high) / 2)
+    return float(np.exp((low + high) / 2))
+
+
+@njit(cache=True, nogil=True)
 def _join(mine, held, y, score, chosen, state):  # type: ignore[no-untyped-def]
     """The donors ``held`` by these rows, in order of their ``y``, go to the rows in order of score + noise, with as much noise as leaves the regression of y
     on the score as it is. ``mine`` is put in that order.
 
-    If y is a monotone function of score + noise, normal with variance t², then cov(y, score) / var(score) = K / t, K the mean of y times its normal
-    scores; in train it is 1, so t = K. The noise is spread evenly along the score (each block of neighbours has one in each eighth), so that estimates scatter less about train's.
+    If the score is normal and y a monotone function of score + noise with variance t², then cov(y, score) / var(score) = K / t, K the mean of y times its
+    normal scores (Stein 1981); in train it is 1, so t = K. Where y is yes or no the noise is solved for whatever the score's law is. The noise is spread
+    evenly along the score (each block of neighbours has one in each eighth), so that estimates scatter less about train's.
     """
-    k = mine.size
-    order, by_score = _in_order(y), _rank_order(score)
+    k, ones = mine.size, _ones(y)
+    order, by_score = _in_order(y, ones), _rank_order(score)
     spread, square, mean = 0.0, 0.0, score.mean()
     for i in range(k):
         spread += y[order[i]] * _quantile((i + 0.5) / k) / k
         square += (score[i] - mean) ** 2 / k
     noise, strata = np.sqrt(max(spread * spread - square, 0.0)), np.arange(BLOCK)
+    if 0 < ones < k and square > 0:
+        noise = _noise_of_ones(ones / k, score, square, max(noise, np.sqrt(square)))
     for start in range(0, k, BLOCK):
         size = min(BLOCK, k - start)
         strata[:size] = np.arange(size)
