@@ -193,7 +193,7 @@ class Regression:
 
 
 def regression(predictors: Predictors, leaves: Leaves, y: FloatArray | None) -> Regression:
-    """What the rows of ``leaves`` (a sample of 10,000 where there are more) tell; ``y`` places nominal predictors, see ``Predictors.terms``."""
+    """What the rows of ``leaves`` (40,000 of them, evenly, where there are more) tell; ``y`` places nominal predictors, see ``Predictors.terms``."""
     some = leaves.thinned(ROWS)
     p, terms = predictors, predictors.terms(some.rows, y)
     x, spread = design(p.work, some.rows, some.begin, p.features[terms.place], terms.tables, terms.step, terms.factor)

@@ -19,7 +19,7 @@ from twinset.generators.trees.score import Leaves, Predictors, Scale, Scores, ad
 from twinset.generators.trees.smooth import Window, window_of
 
 SLOTS = 64
-MOST_GROUPS = 6  # an arm or event of more levels has no products
+MOST_GROUPS = 8  # an arm or event of more levels has no products, and does not split first
 NOTHING = (
     np.zeros(0, np.float32),
     np.zeros((0, 0), np.uint8),
@@ -122,7 +122,8 @@ def _fit_one(column: Material, k: int, plan: Plan, *, board: Board, widths: IntA
     if len(nominal):
         reorder(board.raw, widths, nominal, target.classes, target.n_classes, tables, sizes, N_CELLS)
         board.recode(nominal, tables)
-    first = [f for f in features if f in plan.arms and plan.by_arm and coded.column.role in OUTCOMES]
+    few = [f for f in plan.arms if f in features and sizes[f] <= MOST_GROUPS]
+    first = few if plan.by_arm and coded.column.role in OUTCOMES else []
     at, before = np.array(features, dtype=np.int64), np.array(first, dtype=np.int64)
     nodes, rows = grow(board.work, sizes, at, before, target.classes, target.n_classes, target.ordinal, plan.leaf, _fixed(plan), plan.strictness)
     donors = arrange(nodes, rows, target.by_value)
