@@ -28,6 +28,7 @@ from twinset.refitting.job import Job, contrasts, once, resampled
 from twinset.refitting.kept import Kept
 from twinset.refitting.run import Means, affordable, refit
 from twinset.release.beside import beside
+from twinset.rules.language import parse as parse_rule
 from twinset.study import Study, load, parse
 
 
@@ -41,6 +42,16 @@ class Mean:
         values = cohort["age"].to_numpy()
         rest = (1.0, 0.0, 0.0, 0.0, len(values))
         return (Effect("mean", float(values.mean()), *rest, ratio=False), Effect("oldest", float(values.max()), *rest, ratio=False))
+
+
+@dataclass(frozen=True)
+class Youngest:
+    """An analysis that shows whether a lower bound is kept."""
+
+    name: str = "age"
+
+    def estimate(self, cohort: Cohort) -> Sequence[Effect]:
+        return (Effect("youngest", float(cohort["age"].min()), 1.0, 0.0, 0.0, 0.0, len(cohort), ratio=False),)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -182,6 +193,62 @@ def test_refits_of_another_study_are_neither_used_nor_removed(tmp_path: Path) ->
     mine.add({3: ((1.0, 2.0),)})
     assert (mine.read(runs=20, contrasts=1), other.read(runs=20, contrasts=1)) == ({3: ((1.0, 2.0),)}, {})
     assert mine.read(runs=2, contrasts=1) == mine.read(runs=20, contrasts=2) == {}
+
+
+BAD = [
+    *('"run": [1], "estimates": [[1, 2]]', '"run": true, "estimates": [[1, 2]]', '"run": 1.0, "estimates": [[1, 2]]', '"run": -1, "estimates": [[1, 2]]'),
+    *('"run": 1, "estimates": [[1]]', '"run": 1, "estimates": [[true, 2]]', '"run": 1, "estimates": [["1", 2]]', '"run": 1, "estimates": {"0": [1, 2]}'),
+    *('"run": 1, "estimates": [[Infinity, 2]]', '"run": 1, "estimates": [[NaN, 2]]', '"run": 1, "estimates": [[1e999, 2]]'),
+    *('"run": 1, "estimates": [[' + "9" * 400 + ", 2]]", '"run": 1, "estimates": ' + "[" * 200_000),
+]
+
+
+@pytest.mark.parametrize("line", BAD, ids=range(len(BAD)))
+def test_a_line_that_is_not_ours_is_left_out(line: str, tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "x.jsonl", "one")
+    end = ', "key": "one", "format": "twinset refits 1"}\n'
+    kept.path.write_text("{" + line + end + '{"run": 2, "estimates": [[1, null]]' + end)
+    assert list(kept.read(runs=20, contrasts=1)) == [2]
+
+
+def test_a_line_of_another_format_is_left_out(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "x.jsonl", "one")
+    kept.add({0: ((1.0, 2.0),)})
+    kept.path.write_text(kept.path.read_text().replace("refits 1", "refits 2"))
+    assert kept.read(runs=20, contrasts=1) == {}
+
+
+def test_a_file_that_others_can_read_is_closed_to_them(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "x.jsonl", "one")
+    kept.path.touch()
+    kept.path.chmod(0o644)
+    kept.add({0: ((1.0, 2.0),)})
+    assert kept.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_interval_by_hand() -> None:
+    """sd² + bias² - sd²/25 = 0.09 + 0.16 - 0.0036; t of 24 degrees of freedom at 97.5 % is 2.063899 (25 would give 2.059539)."""
+    found = Refits("death", "arm", 0.3, 0.4, 25)
+    assert found.error == pytest.approx(math.sqrt(0.2464), rel=1e-12)
+    assert found.quantile() == pytest.approx(2.063899, abs=1e-6)
+    assert found.interval(1.0) == pytest.approx((1 - 2.063899 * math.sqrt(0.2464), 1 + 2.063899 * math.sqrt(0.2464)), abs=1e-6)
+    assert Refits("death", "arm", 0.3, 0.05, 25).error == pytest.approx(0.3, rel=1e-12)
+
+
+def test_rules_are_kept_in_refits_as_in_the_release() -> None:
+    """A third of the patients is younger than 50; without the rule (the broken twin) so is the youngest of a copy."""
+    youngest = replace(job(), rules=(parse_rule("age >= 50", trial().schema, name="R1"),), endpoints=(Youngest(),))
+    assert contrasts(youngest)[0].own < 50
+    for number in range(3):
+        assert once(youngest, contrasts(youngest), number)[0][0] >= 50
+        assert once(replace(youngest, rules=()), contrasts(youngest), number)[0][0] < 50
+
+
+def test_want_of_memory_is_no_failed_refit() -> None:
+    """Patients of a resample can make a fit fail; that memory ran out says nothing of them."""
+    asked = job(Fragile(1.0, error=MemoryError))
+    with pytest.raises(MemoryError):
+        once(asked, contrasts(asked), 0)
 
 
 def test_short_work_leaves_no_file(tmp_path: Path) -> None:

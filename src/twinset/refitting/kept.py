@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,13 +34,16 @@ class Kept:
 
     def read(self, *, runs: int, contrasts: int) -> dict[int, Figures]:
         """The refits that are there, by number; a line that is torn or not ours is left out."""
-        found = {line.get("run"): _figures(line.get("estimates"), contrasts) for line in lines(self.path) if line.get("key") == self.key}
-        return {n: f for n, f in found.items() if isinstance(n, int) and 0 <= n < runs and f is not None}
+        ours = (line for line in lines(self.path) if line.get("key") == self.key and line.get("format") == FORMAT)
+        found = ((line.get("run"), _figures(line.get("estimates"), contrasts)) for line in ours)
+        return {n: f for n, f in found if type(n) is int and 0 <= n < runs and f is not None}
 
     def add(self, done: Mapping[int, Figures]) -> None:
-        """Refits more. A file of another job's makes room."""
+        """Refits more. A file of another job's makes room; one that others could read is closed to them."""
         if any(line.get("key") != self.key for line in lines(self.path)):
             self._remove()
+        with suppress(OSError):  # there is none yet, or it is not ours to close
+            self.path.chmod(0o600)
         for number, figures in done.items():
             estimates = [[v if math.isfinite(v) else None for v in pair] for pair in figures]
             append(self.path, {"run": number, "estimates": estimates, "key": self.key, "format": FORMAT})
@@ -66,8 +70,13 @@ def keeper(study: Study, generator: Generator) -> Kept | None:
 def _figures(estimates: Any, contrasts: int) -> Figures | None:
     if not isinstance(estimates, list) or len(estimates) != contrasts:
         return None
-    pairs = [p for p in estimates if isinstance(p, list) and len(p) == 2 and all(v is None or isinstance(v, int | float) for v in p)]
+    pairs = [p for p in estimates if isinstance(p, list) and len(p) == 2 and all(v is None or _finite(v) for v in p)]
     return tuple((_number(a), _number(b)) for a, b in pairs) if len(pairs) == contrasts else None
+
+
+def _finite(value: Any) -> bool:
+    """A number that a float can hold: ``true``, ``Infinity`` and a whole number of 400 digits are none."""
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def _number(value: float | None) -> float:

@@ -31,7 +31,7 @@ def place(table: Path, what: str) -> Path:
 
 
 def lines(path: Path | None) -> Sequence[Mapping[str, Any]]:
-    """The lines that can be read, in order; none where there is no file. A line cut short by a crash is left out."""
+    """The lines that can be read, in order; none where there is no file. A line that is not JSON, as one cut short by a crash, is left out."""
     try:
         texts = path.read_text(encoding="utf-8").splitlines() if path is not None else []
     except (OSError, UnicodeDecodeError):
@@ -40,7 +40,7 @@ def lines(path: Path | None) -> Sequence[Mapping[str, Any]]:
     for text in texts:
         try:
             line = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(line, dict):
             found.append(line)
