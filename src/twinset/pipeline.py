@@ -123,14 +123,15 @@ def _refitted(study: Study, job: Job, vault: Vault, *, workers: int, say: Progre
 def _audited(study: Study, trial: Trial, copies: Sequence[Copy], say: Progress, *, advice: bool, also: Sequence[Finding] = ()) -> list[AuditResult]:
     """The audit of each copy, the first with what was found before it (``also``); where there are several, also the attacks on all of them in one table, which is what an attacker holds."""
 
-    def audit(t: Trial, only: Sequence[str] = ()) -> AuditResult:
-        return run(t, seed=study.audit.seed, patients=study.audit.patients, progress=say, advice=advice, only=only)
+    def audit(t: Trial, which: str, only: Sequence[str] = ()) -> AuditResult:
+        told = f", {which}" if len(copies) > 1 else ""
+        return run(t, seed=study.audit.seed, patients=study.audit.patients, progress=lambda text: say(text + told), advice=advice, only=only)
 
-    results = [audit(replace(trial, synthetic=c.cohort, link=c.link)) for c in copies]
+    results = [audit(replace(trial, synthetic=c.cohort, link=c.link), f"copy {i} of {len(copies)}") for i, c in enumerate(copies, start=1)]
     results[0] = replace(results[0], findings=(*results[0].findings, *also))
     if len(copies) > 1:
         whole = Cohort(pl.concat([c.cohort.frame for c in copies]), copies[0].cohort.schema)
-        results.append(audit(replace(trial, synthetic=whole), TOGETHER))
+        results.append(audit(replace(trial, synthetic=whole), "all copies together", TOGETHER))
     return results
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -194,7 +195,7 @@ def test_ctrl_c_says_so_and_writes_nothing(tmp_path: Path, table: Path, twinset,
     assert twinset("init", "patients.csv").returncode == 0
     before = {p.name for p in tmp_path.iterdir()}
     said = interrupted(tmp_path, EAGER, "release", "study.toml", "-o", "twin", "--set", "audit.refits=20", at=step)
-    assert said.endswith("interrupted, nothing written\n")
+    assert re.search(r"\ninterrupted, nothing written(?: but \d+ finished refits? in .*\.refits\.jsonl: .*)?\n$", said)  # kept where they take long
     attempts = {p.name for p in tmp_path.iterdir()} - before
     assert not any("twin" in name and "attempt" not in name for name in attempts), attempts
 

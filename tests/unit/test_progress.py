@@ -128,12 +128,23 @@ def test_time_left_is_told_of_parts_alike_and_of_nothing_else() -> None:
     pace = Pace()
     assert pace.left("fitting trees to 500 rows, 2 of 5", 0.0) is None
     assert pace.left("3 of 9 points", 10.0) is None  # a sweep gone on with: two were there before
-    assert pace.left("4 of 9 points", 20.0) == pytest.approx(50.0)
+    assert pace.left("4 of 9 points", 20.0) is None
     assert pace.left("6 of 9 points", 24.0) == pytest.approx(14.0)
-    assert pace.left("9 of 9 points", 30.0) == pytest.approx(0.0)
+    assert pace.left("9 of 9 points", 30.0) is None
+    assert pace.left("0 of 4 pairs", 40.0) is None  # other work
+    assert pace.left("1 of 4 pairs", 50.0) == pytest.approx(30.0)
     big = Pace()
     assert big.left("0 of 2,000 pairs", 0.0) is None
     assert big.left("1,000 of 2,000 pairs", 90.0) == pytest.approx(90.0)
+
+
+def test_the_first_parts_do_not_foretell_the_rest() -> None:
+    """Workers that start and compile: five parts of 50 in 20 s, then one a second. From the first part on it would be 74 s at the tenth."""
+    pace, told = Pace(), {}
+    for done in range(51):
+        told[done] = pace.left(f"{done} of 50 refits", 4.0 * min(done, 5) + max(done - 5, 0))
+    assert all(told[done] is None for done in (*range(10), 50))
+    assert all(told[done] == pytest.approx(50 - done) for done in range(10, 50))
 
 
 def test_times_read_as_people_say_them() -> None:

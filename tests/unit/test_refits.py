@@ -25,7 +25,7 @@ from twinset.generators.independent import Independent
 from twinset.pipeline import release
 from twinset.refitting import run
 from twinset.refitting.job import Job, contrasts, once, resampled
-from twinset.refitting.kept import Kept
+from twinset.refitting.kept import Kept, left
 from twinset.refitting.run import Means, affordable, refit
 from twinset.release.beside import beside
 from twinset.rules.language import parse as parse_rule
@@ -159,7 +159,7 @@ def test_processes_change_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     assert spread == refit(asked, runs=20)
     assert spread.one[0].contrast == "arm 1 against 0"
     assert said[0] == "0 of 20 refits on resampled patients"
-    assert said[-1] == "20 of 20 refits on resampled patients"
+    assert said[-2:] == ["20 of 20 refits on resampled patients", "refits done; the audit follows"]
 
 
 def test_what_was_finished_is_not_done_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -366,11 +366,16 @@ def test_a_release_goes_on_where_it_was_interrupted(study: Study, monkeypatch: p
     with pytest.raises(KeyboardInterrupt):
         release(study, progress=stop)
     assert len(file.read_text().splitlines()) == 12
+    assert left(study) == f"nothing written but 12 finished refits in {file}: the same call takes them up again; the audit is not kept"
     made = release(study, progress=said.append)
     assert next(text for text in said if "refits" in text).startswith("12 of 20")
     assert not file.exists()
+    assert left(study) == "nothing written"
     assert made.page.attempts is not None
     assert made.page.attempts.number == 1
+    steps = said[said.index("refits done; the audit follows") + 1 : -1]
+    assert [text for text in steps if text.startswith("attacks")] == ["attacks, copy 1 of 2", "attacks, copy 2 of 2", "attacks, all copies together"]
+    assert not any("privacy:" in text or "_" in text or text.startswith(("emptied", "tail", "replay", "verbatim")) for text in steps)
     whole = release(study)
     assert made.analyses == whole.analyses
     assert [(r.endpoint, r.contrast, r.runs, r.copies) for r in made.analyses] == [("death", "arm 1 against 0", 20, 2)]

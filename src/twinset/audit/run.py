@@ -22,11 +22,18 @@ from twinset.errors import BadInput, SchemaMismatch, TwinsetError, collect
 
 Progress = Callable[[str], None]
 TITLES = {
+    "emptied": "columns that came out empty",
     "columns": "single columns",
     "pairs": "pairs of columns",
     "hellinger": "all columns at once",
     "predict": "prediction of unseen patients",
     "propensity": "telling synthetic patients apart",
+    "copies": "patients word for word",
+    "verbatim": "rare patients word for word",
+    "tail": "the patients most exposed",
+    "replay": "what only one patient has",
+    "nearer": "nearness to train's patients",
+    "hidden_rate": "hidden rate",
 }
 
 CRASHES = (
@@ -96,7 +103,7 @@ def _steps(looked: Sample, seed: int) -> Iterator[Step]:
     for endpoint in trial.endpoints:
         yield Step(f"endpoint {endpoint.name}", f"endpoint.{endpoint.name}", partial(agreement, endpoint, trial, stream(seed, "endpoint", endpoint.name)))
     for name in PRIVACY:
-        yield Step(f"privacy: {name.replace('_', ' ')}", f"privacy.{name}", partial(_metric, PRIVACY[name], looked.of(name), stream(seed, "privacy", name)))
+        yield Step(TITLES.get(name, name), f"privacy.{name}", partial(_metric, PRIVACY[name], looked.of(name), stream(seed, "privacy", name)))
     yield Step("attacks", "membership", partial(_attacks, looked.attacked, stream(seed, "arena")))
 
 

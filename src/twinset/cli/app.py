@@ -76,7 +76,6 @@ def release(
     as_json: AsJson = False,
 ) -> None:
     """Make the synthetic cohort of a study, audit it, and release it or refuse with reasons."""
-    from twinset.pipeline import release as make
     from twinset.study import load
 
     _free(out, overwrite)
@@ -84,6 +83,8 @@ def release(
     own += [f"policy.reason={json.dumps(accept)}"] if accept else []
     own += ["policy.output.foretold=1"] if spend_anyway else []
     loaded = load(study, overrides=own)
+    from twinset.pipeline import release as make  # after what the study file can be refused for: it loads for seconds
+
     _make(make, loaded, out, overwrite=overwrite, as_json=as_json)
 
 
@@ -99,6 +100,7 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """Judge a synthetic table that anyone made. Exit code 1 where the policy would refuse it."""
+    _free(out, overwrite)
     from twinset.cli.progress import progress
     from twinset.examine import examine
     from twinset.io.place import new_folder
@@ -107,7 +109,6 @@ def audit(
     from twinset.study import load
     from twinset.table import how_read
 
-    _free(out, overwrite)
     loaded = load(study, overrides=sets or ()) if study else None
     how = how_read(loaded) if loaded else Options()
     files = ((train, how), (holdout, how), (synthetic, replace(how, header=1)))  # a table that was made has one line of names
@@ -132,13 +133,13 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Several generators side by side on one page. Nothing is released: choosing by looking is a look, and stays inside."""
+    _free(out, overwrite)
     from twinset.cli.progress import progress
     from twinset.io.place import new_folder
     from twinset.pipeline import release as make
     from twinset.release.folder import told, write_compare
     from twinset.study import load
 
-    _free(out, overwrite)
     names = generator or ["trees", "avatars", "independent"]
     studies = [load(study, overrides=[*(sets or ()), f"generator={{name={json.dumps(name)}}}"]) for name in names]
     for one in studies:
@@ -190,11 +191,11 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Release a synthetic twin of ACTG 175, a trial of 2,139 patients that ships with lifelines."""
+    _free(folder, overwrite)
     from twinset.demo import write_demo
     from twinset.pipeline import release as make
     from twinset.study import load
 
-    _free(folder, overwrite)
     study = write_demo(folder, overwrite=overwrite)
     left = f"table and study files are in {folder}, nothing else written"
     _make(make, load(study), folder / "twin", overwrite=overwrite, as_json=as_json, left=left)
@@ -226,9 +227,10 @@ def main() -> None:
             raise SystemExit(_told(problem)) from None
 
 
-def _make(make: Any, study: Any, out: Path, *, overwrite: bool, as_json: bool, left: str = "nothing written") -> None:
-    """``left``: what an interruption leaves."""
+def _make(make: Any, study: Any, out: Path, *, overwrite: bool, as_json: bool, left: str = "") -> None:
+    """``left``: what an interruption leaves, where that is not for the study to say."""
     from twinset.cli.progress import progress
+    from twinset.refitting.kept import left as written
     from twinset.release.folder import told
 
     promised = study.privacy is not None
@@ -238,6 +240,7 @@ def _make(make: Any, study: Any, out: Path, *, overwrite: bool, as_json: bool, l
             say("writing")
             made.save(out, overwrite=overwrite)
     except KeyboardInterrupt:
+        left = left or ("nothing written" if promised else written(study))
         interrupted(f"{left}; what the ledger has reserved for this run stays reserved" if promised else left)
     _finish(made.page, told(made) if made.page.certificate else made.verdict.to_dict(), released=made.verdict.released, out=out, as_json=as_json)
 

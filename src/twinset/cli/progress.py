@@ -39,11 +39,12 @@ def progress(what: str = "", *, quiet: bool = False, each: bool = False, promise
 class Pace:
     """How long parts alike still take, from texts that begin with ``3 of 8`` and when they were said (seconds).
 
-    Told from the second such text on: parts that were there before the first one cost nothing now.
+    Told when a fifth is done: parts that were there before the first text cost nothing now, and the first tenth pays for what is loaded and compiled once.
     """
 
     def __init__(self) -> None:
-        self._first: tuple[int, float] | None = None
+        self._of, self._first = 0, 0
+        self._from = (0, 0.0)  # parts done, and when: the pace is measured from here
 
     def left(self, text: str, now: float) -> float | None:
         """Seconds left after ``text``, said at ``now``; ``None`` where they cannot be foretold."""
@@ -51,10 +52,14 @@ class Pace:
         if parts is None:
             return None
         done, of = (int(p.replace(",", "")) for p in parts.groups())
-        if self._first is None:
-            self._first = (done, now)
-        before, start = self._first
-        return (now - start) / (done - before) * (of - done) if done > before else None
+        if of != self._of or done < self._from[0]:  # other work
+            self._of, self._first, self._from = of, done, (done, now)
+        before, start = self._from
+        if before < done <= self._first + (of - self._first) // 10:
+            self._from = (done, now)
+        if done == of or 5 * (done - self._first) < of - self._first:
+            return None
+        return (now - start) / (done - before) * (of - done)
 
 
 def spell(seconds: float) -> str:

@@ -58,6 +58,15 @@ class Kept:
             self.path.unlink(missing_ok=True)
 
 
+def left(study: Study) -> str:
+    """What an interrupted release has written, in words."""
+    kept = keeper(study, study.build_generator())
+    n = sum(line.get("key") == kept.key for line in lines(kept.path)) if kept is not None else 0
+    if kept is None or not n:
+        return "nothing written"
+    return f"nothing written but {n} finished refit{'' if n == 1 else 's'} in {kept.path}: the same call takes them up again; the audit is not kept"
+
+
 def keeper(study: Study, generator: Generator) -> Kept | None:
     """The file of a study's refits; ``None`` where its table is no file. The key: study, table, seeds, versions of libraries, settings with their defaults."""
     if not study.table.is_file():

@@ -133,11 +133,11 @@ def _all(job: Job, wanted: Sequence[Contrast], runs: int, means: Means) -> list[
     means.say(_progress(len(done), runs))
     start, first = time.perf_counter(), missing[:1]
     done |= {i: once(job, wanted, i) for i in first}
-    left = (time.perf_counter() - start) * len(missing[1:])
-    long = left > LONG
-    workers = min(means.workers, len(missing)) if long else 1
+    each, rest = time.perf_counter() - start, len(missing[1:])
+    long = each * rest > LONG
+    workers = min(means.workers, rest) if long else 1
     if long:
-        means.tell(_cost(runs - len(done), left / workers, resumable=kept is not None))
+        means.tell(_cost(rest, each * math.ceil(rest / workers), resumable=kept is not None))
     if kept is not None and long:
         kept.add({i: done[i] for i in first})
     for number, figures in _others(job, wanted, missing[1:], workers=workers):
@@ -145,6 +145,7 @@ def _all(job: Job, wanted: Sequence[Contrast], runs: int, means: Means) -> list[
         if kept is not None and long:
             kept.add({number: figures})
         means.say(_progress(len(done), runs))
+    means.say("refits done; the audit follows")
     return [done[i] for i in range(runs)]
 
 
@@ -174,6 +175,6 @@ def _progress(done: int, runs: int) -> str:
 
 
 def _cost(runs: int, seconds: float, *, resumable: bool) -> str:
-    again = " Interrupted, the same call goes on where it was." if resumable else ""
-    spelt = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-    return f"note: {runs} refits for the intervals of declared analyses take about {spelt} (audit.refits = 0 leaves them out).{again}"
+    again = " Interrupted, the same call takes up those that are finished; the audit after them starts again." if resumable else ""
+    spelt = f"{10 * math.ceil(seconds / 10)} s" if seconds < 120 else f"{math.ceil(seconds / 60)} min"
+    return f"note: {runs} refits for the intervals of declared analyses take about {spelt}, the audit not counted (audit.refits = 0 leaves them out).{again}"
