@@ -153,7 +153,7 @@ def test_an_endpoint_is_proposed_with_its_checks(tmp_path: Path) -> None:
     text = draft(tmp_path / "t.csv", private=True)
     study = parse(text, folder=tmp_path)
     assert study.endpoints[0].model_extra == {"time": "days", "event": "death", "event_value": 1, "arm": "arm", "reference": "placebo"}
-    assert "# check: the level" in text
+    assert "# CHECK: the level" in text
 
 
 def checked(path: Path) -> None:

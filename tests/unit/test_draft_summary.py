@@ -120,3 +120,18 @@ def test_what_is_left_out() -> None:
 def test_questions_tell_no_cell() -> None:
     text = f'# CHECK: "NA" stands among numbers and "{SECRET}" too\n[data]\nmissing = []\n[columns.a]\n# CHECK: odd? Seen: {SECRET}\n[columns."b c"]\n# CHECK: odd?\n'
     assert questions(text) == (('"NA" stands among numbers and ... too', ("data",)), ("odd?", ("a", "b c")))
+
+
+def test_a_table_without_arms_says_that_nothing_compares_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    text = german(Path("t.csv"), encoding="utf-8").read_text(encoding="utf-8")
+    run(["init", "t.csv"])
+    assert "no arm was found" not in capsys.readouterr().out
+    Path("t.csv").write_text(text.replace(";arm;", ";visits;").replace(";placebo;", ";1;").replace(";drug;", ";2;"), encoding="utf-8")
+    run(["init", "t.csv", "--overwrite"])
+    assert "no arm was found: nothing compares groups" in capsys.readouterr().out
+
+
+def test_what_to_look_for_is_how_the_draft_writes_it(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["init", str(german(Path("t.csv")))])
+    assert "look for CHECK in the draft" in capsys.readouterr().out
+    assert "# check:" not in Path("study.toml").read_text(encoding="utf-8")

@@ -103,7 +103,10 @@ def test_ten_copies_get_no_ten_chances() -> None:
 def test_a_veto_that_was_not_measured_refuses_unless_nothing_is_left_open() -> None:
     missing = not_measured("m", "fewer than 3 patients", where="few")
     assert verdict_of(missing, checks=(VETO,)).verdict == "inconclusive"
-    assert not verdict_of(missing, checks=(VETO,), reason="because").released
+    heard = verdict_of(missing, checks=(VETO,), reason="because")
+    assert not heard.released
+    assert heard.reasons[-1].startswith("the reason given for releasing what is not settled was read, and does not count while a check could not be measured: ")
+    assert len(heard.reasons) == len(verdict_of(missing, checks=(VETO,)).reasons) + 1
     assert verdict_of(not_measured("m", "nobody has a rare value", where="few", arises=False), checks=(VETO,)).released
     assert verdict_of(missing, checks=(VETO.model_copy(update={"needed": False}),)).released
 

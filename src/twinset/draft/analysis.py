@@ -50,10 +50,10 @@ def _survival(made: Rows, survival: Pair, arm: str) -> list[str]:
     rows = made.frame if made.kept is None else made.kept
     event = made.schema[survival.event]
     level = event_level(event, rows[event.name], rows[survival.time])
-    said = "check: the level that means the event was seen, not censored"
+    said = "CHECK: the level that means the event was seen, not censored"
     said += "; the other levels count as censored" if len(event.levels) > 2 else ""
     lines = ["[[endpoints]]", pair("kind", "survival"), pair("name", f"time to {survival.event}"), pair("time", survival.time), pair("event", survival.event)]
     lines.append(pair("event_value", level) + f"   # {said}")
     if arm:
-        lines += [pair("arm", arm), pair("reference", reference(made.schema[arm])) + "   # check: the arm the others are compared with"]
+        lines += [pair("arm", arm), pair("reference", reference(made.schema[arm])) + "   # CHECK: the arm the others are compared with"]
     return lines

@@ -33,6 +33,8 @@ def summary(made: Drafted, *, out: Path, private: bool) -> str:
     lines += _part("left out", _count(len(gone), "column")) + _table(gone)
     with_role = [(role, [c.name for c in schema.with_role(role)]) for role in ROLES]  # type: ignore[arg-type]
     said = [f"{role}: {_names(names)}" for role, names in with_role if names]
+    if said and not schema.with_role("arm"):
+        said.append("no arm was found: nothing compares groups")
     lines += _part("roles", said or ["none was recognised"])
     analyses = [f"{e.get('kind', '')}: {e.get('name', '')}" + (f" by {e['arm']}" if e.get("arm") else "") for e in study.get("endpoints", [])]
     lines += _part("analyses", analyses or [_none(schema)])

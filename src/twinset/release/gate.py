@@ -82,7 +82,12 @@ def judge(findings: Sequence[Finding], rules: Sequence[Finding], policy: Policy,
     judged = tuple(_judge_one(check, findings, policy, shown) for check in policy.checks)
     broken = list(dict.fromkeys(f.where for f in rules if f.measured and f.value > 0))
     verdict, reasons = _ending(judged, broken)
-    accepted = verdict == "inconclusive" and policy.accepts and not any(j.outcome == "not measured" for j in judged)
+    unmeasured = tuple(dict.fromkeys(j.check.label or j.check.key for j in judged if j.outcome == "not measured"))
+    accepted = verdict == "inconclusive" and policy.accepts and not unmeasured
+    if verdict == "inconclusive" and policy.reason.strip() and unmeasured:
+        reasons += (
+            f"the reason given for releasing what is not settled was read, and does not count while a check could not be measured: {', '.join(unmeasured)}",
+        )
     words = (policy.reason.strip() or "the policy releases what is not settled") if accepted else ""
     return Verdict(verdict, verdict == "pass" or accepted, reasons, _settles(judged, foreign=foreign), judged, ROWS, words)
 
