@@ -30,7 +30,7 @@ from twinset.planning.worth import stop_hopeless
 from twinset.private import begin, demand, finish, halves, open_ledger, public_rules
 from twinset.refitting.job import Job, contrasts
 from twinset.refitting.kept import keeper
-from twinset.refitting.run import Means, Refitted, affordable, refit
+from twinset.refitting.run import Refitted, Resources, affordable, refit
 from twinset.release.attempts import Attempt
 from twinset.release.attempts import begin as begin_line
 from twinset.release.decide import Output, decide, look
@@ -109,7 +109,7 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
     if attempt:
         attempt.end(released=(verdict or tested).released)
     refitted.forget()
-    return replace(_made(study, copies, results, verdict or tested, facts, saved(model) if claim else None), analyses=refitted.all)
+    return replace(_made(study, copies, results, verdict or tested, facts, saved(model) if claim else None), analyses=refitted.of_all)
 
 
 def _refitted(study: Study, job: Job, vault: Vault, *, workers: int, say: Progress, tell: Progress) -> Refitted:
@@ -117,7 +117,7 @@ def _refitted(study: Study, job: Job, vault: Vault, *, workers: int, say: Progre
     runs, cells = study.audit.refits, study.audit.refit_cells
     if affordable(job, runs=runs, cells=cells) and contrasts(job):
         vault.reveal("refits: the generator fitted again on resampled patients, for the intervals of declared analyses")
-    return refit(job, runs=runs, cells=cells, means=Means(workers, keeper(study, job.generator), say, tell))
+    return refit(job, runs=runs, cells=cells, resources=Resources(workers, keeper(study, job.generator), say, tell))
 
 
 def _audited(study: Study, trial: Trial, copies: Sequence[Copy], say: Progress, *, advice: bool, also: Sequence[Finding] = ()) -> list[AuditResult]:

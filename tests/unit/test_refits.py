@@ -26,7 +26,7 @@ from twinset.pipeline import release
 from twinset.refitting import run
 from twinset.refitting.job import Job, contrasts, once, resampled
 from twinset.refitting.kept import Kept, left
-from twinset.refitting.run import Means, affordable, refit
+from twinset.refitting.run import Resources, affordable, refit
 from twinset.release.beside import beside
 from twinset.rules.language import parse as parse_rule
 from twinset.study import Study, load, parse
@@ -115,7 +115,7 @@ def by_hand(cohort: Cohort, *, runs: int, copies: int) -> np.ndarray:
 def test_figures_are_those_of_a_loop_written_out() -> None:
     found = refit(replace(job(copies=3), n=77), runs=25)
     expected, own = by_hand(trial(), runs=25, copies=3), trial()["age"].mean()
-    one, mean = found.one[0], found.all[0]
+    one, mean = found.one[0], found.of_all[0]
     assert (one.endpoint, one.contrast, one.runs, one.copies, mean.copies) == ("age", "mean", 25, 1, 3)
     assert one.sd == pytest.approx(expected[:, 0].std(ddof=1), rel=1e-12)
     assert mean.sd == pytest.approx(expected.mean(axis=1).std(ddof=1), rel=1e-12)
@@ -155,7 +155,7 @@ def test_rows_drawn_in_place_of_patients_would_be_too_sure() -> None:
 def test_processes_change_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "LONG", 0.0)
     asked, said = job(mean=False, copies=2), []
-    spread = refit(asked, runs=20, means=Means(workers=2, say=said.append))
+    spread = refit(asked, runs=20, resources=Resources(workers=2, say=said.append))
     assert spread == refit(asked, runs=20)
     assert spread.one[0].contrast == "arm 1 against 0"
     assert said[0] == "0 of 20 refits on resampled patients"
@@ -168,16 +168,16 @@ def test_what_was_finished_is_not_done_again(monkeypatch: pytest.MonkeyPatch, tm
     kept = Kept(tmp_path / "patients.csv.refits.jsonl", "one")
     whole = refit(job(), runs=20)
     with pytest.raises(KeyboardInterrupt):
-        refit(job(Fragile(until=7)), runs=20, means=Means(kept=kept))
+        refit(job(Fragile(until=7)), runs=20, resources=Resources(kept=kept))
     text = kept.path.read_text()
     assert len(text.splitlines()) == 7
     assert "mean" not in text
     assert kept.path.stat().st_mode & 0o777 == 0o600
     kept.path.write_text(text[:-30])
     generator = Fragile()
-    again = refit(job(generator), runs=20, means=Means(kept=kept))
+    again = refit(job(generator), runs=20, resources=Resources(kept=kept))
     assert len(generator.seen) == 14
-    assert (again.one, again.all) == (whole.one, whole.all)
+    assert (again.one, again.of_all) == (whole.one, whole.of_all)
     assert len(kept.read(runs=20, contrasts=2)) == 20
     again.forget()
     assert not kept.path.exists()
@@ -253,7 +253,7 @@ def test_want_of_memory_is_no_failed_refit() -> None:
 
 def test_short_work_leaves_no_file(tmp_path: Path) -> None:
     kept = Kept(tmp_path / "x.jsonl", "one")
-    refit(job(), runs=20, means=Means(kept=kept))
+    refit(job(), runs=20, resources=Resources(kept=kept))
     assert not kept.path.exists()
 
 
@@ -266,7 +266,7 @@ def test_a_refit_that_fails_is_not_counted(error: type[Exception]) -> None:
 
 def test_too_many_that_fail_leave_no_figure_but_a_reason() -> None:
     found = refit(job(Fragile(0.2)), runs=60)
-    assert (found.one, found.all) == ((), ())
+    assert (found.one, found.of_all) == ((), ())
     assert [f.where for f in found.missing] == ["age: mean", "age: oldest"]
     assert "of 60 refits on resampled patients gave no finite estimate" in found.missing[0].missing
 
@@ -277,10 +277,10 @@ def test_large_tables_are_refitted_less_often_and_it_is_told() -> None:
     assert affordable(asked, runs=50, cells=0) == affordable(asked, runs=50, cells=50 * asked.work) == 50
     assert affordable(asked, runs=50, cells=31 * asked.work + 1) == 31
     assert affordable(asked, runs=50, cells=20 * asked.work - 1) == 0
-    found = refit(asked, runs=50, cells=22 * asked.work, means=Means(tell=told.append))
+    found = refit(asked, runs=50, cells=22 * asked.work, resources=Resources(tell=told.append))
     assert found.one[0].runs == 22
-    none = refit(asked, runs=50, cells=1, means=Means(tell=told.append))
-    assert (none.one, none.all) == ((), ())
+    none = refit(asked, runs=50, cells=1, resources=Resources(tell=told.append))
+    assert (none.one, none.of_all) == ((), ())
     assert [(f.name, f.where) for f in (*found.missing, *none.missing)] == [("endpoint.refits", "age")] * 2
     assert "22 of 50 refits were made" in told[0]
     assert "none of 50 refits were made" in told[1]

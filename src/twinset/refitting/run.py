@@ -28,7 +28,7 @@ def _silent(_: str) -> None:
 
 
 @dataclass(frozen=True)
-class Means:
+class Resources:
     """What the work may use, and to whom it speaks: none of it changes a figure.
 
     Attributes:
@@ -44,7 +44,7 @@ class Means:
     tell: Progress = _silent
 
 
-ALONE = Means()
+ALONE = Resources()
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Refitted:
     """
 
     one: tuple[Refits, ...] = ()
-    all: tuple[Refits, ...] = ()
+    of_all: tuple[Refits, ...] = ()
     missing: tuple[Finding, ...] = ()
     kept: Kept | None = None
 
@@ -75,7 +75,7 @@ def affordable(job: Job, *, runs: int, cells: int) -> int:
     return most if most >= FEWEST else 0
 
 
-def refit(job: Job, *, runs: int, cells: int = 0, means: Means = ALONE) -> Refitted:
+def refit(job: Job, *, runs: int, cells: int = 0, resources: Resources = ALONE) -> Refitted:
     """Fit ``runs`` times, or as often as ``cells`` allows, each time on resampled patients; figures of every contrast that train can estimate.
 
     Refit i depends on the job and i alone: the figures are the same on any number of workers, and after an interruption, where there is a file of those
@@ -86,14 +86,14 @@ def refit(job: Job, *, runs: int, cells: int = 0, means: Means = ALONE) -> Refit
     n = affordable(job, runs=runs, cells=cells)
     told = _bounded(job, wanted, runs, n, cells) if n < runs else ()
     for reason in dict.fromkeys(f.missing for f in told):
-        means.tell(f"note: {reason}")
+        resources.tell(f"note: {reason}")
     if not n or not wanted:
         return Refitted(missing=told)
-    found = summed(job, wanted, _all(job, wanted, n, means))
-    return replace(found, missing=(*told, *found.missing), kept=means.kept)
+    found = summarised(job, wanted, _all(job, wanted, n, resources))
+    return replace(found, missing=(*told, *found.missing), kept=resources.kept)
 
 
-def summed(job: Job, wanted: Sequence[Contrast], figures: Sequence[Figures]) -> Refitted:
+def summarised(job: Job, wanted: Sequence[Contrast], figures: Sequence[Figures]) -> Refitted:
     """Standard deviation and bias of each contrast, for one copy and for the mean of all."""
     table = np.array(figures, dtype=np.float64).reshape(len(figures), len(wanted), 2)
     one, mean, missing = [], [], []
@@ -125,27 +125,27 @@ def _bounded(job: Job, wanted: Sequence[Contrast], asked: int, n: int, cells: in
     return tuple(not_measured(NAME, why, where=name, label=LABEL) for name in names)
 
 
-def _all(job: Job, wanted: Sequence[Contrast], runs: int, means: Means) -> list[Figures]:
+def _all(job: Job, wanted: Sequence[Contrast], runs: int, resources: Resources) -> list[Figures]:
     """The figures of every refit, in order. The first that is missing is timed: what follows from the clock is where and how the others run, never what they give."""
-    kept = means.kept
+    kept = resources.kept
     done = kept.read(runs=runs, contrasts=len(wanted)) if kept is not None else {}
     missing = [i for i in range(runs) if i not in done]
-    means.say(_progress(len(done), runs))
+    resources.say(_progress(len(done), runs))
     start, first = time.perf_counter(), missing[:1]
     done |= {i: once(job, wanted, i) for i in first}
     each, rest = time.perf_counter() - start, len(missing[1:])
     long = each * rest > LONG
-    workers = min(means.workers, rest) if long else 1
+    workers = min(resources.workers, rest) if long else 1
     if long:
-        means.tell(_cost(rest, each * math.ceil(rest / workers), resumable=kept is not None))
+        resources.tell(_cost(rest, each * math.ceil(rest / workers), resumable=kept is not None))
     if kept is not None and long:
         kept.add({i: done[i] for i in first})
     for number, figures in _others(job, wanted, missing[1:], workers=workers):
         done[number] = figures
         if kept is not None and long:
             kept.add({number: figures})
-        means.say(_progress(len(done), runs))
-    means.say("refits done; the audit follows")
+        resources.say(_progress(len(done), runs))
+    resources.say("refits done; the audit follows")
     return [done[i] for i in range(runs)]
 
 
