@@ -17,8 +17,8 @@ SAYS = (
     "patients' own estimate, error joins both. The centre is not moved by the bias. {scale}."
 )
 SILENT = (
-    "Not whether these patients are a fair sample of yours, nor a shift that resampled patients, some of them twice, do not bring out. "
-    "It holds for this analysis, not for others of the same rows."
+    "The interval does not show whether these patients are a fair sample of yours. Nor does it show a shift that resampled patients, some of whom are drawn "
+    "twice, do not bring out. It holds for this analysis only, not for others of the same rows."
 )
 
 

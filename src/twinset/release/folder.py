@@ -23,6 +23,7 @@ from twinset.release.gate import OUTPUT, Verdict
 from twinset.release.page_file import page_dict
 from twinset.release.texts import (
     ACCEPTED,
+    ANALYSIS_ALONE,
     ANALYSIS_MODEL,
     ANALYSIS_NONE,
     ANALYSIS_REFITS,
@@ -77,6 +78,11 @@ class Made:
     def told_analyses(self) -> list[dict[str, Any]]:
         """What ``analyses.json`` holds: each declared analysis with its interval for the population; empty of a private run."""
         return analyses.told(self.analyses, self.results, len(self.copies)) if self.page.certificate is None else []
+
+    @property
+    def patients(self) -> int | None:
+        """How many patients the generator saw, where that may leave: ``None`` of a private run."""
+        return self.page.n_train if self.page.certificate is None else None
 
     @property
     def seen(self) -> bool:
@@ -212,6 +218,7 @@ def metadata(made: Made, names: Sequence[str]) -> dict[str, Any]:
         "generator": made.page.generator,
         "copies": len(made.copies),
         "rows_per_copy": len(made.copies[0]),
+        **({} if made.patients is None else {"patients": made.patients}),
         "files": list(names),
         "differential_privacy": _claim(made.page),
         "versions": {k: v for k, v in made.page.provenance.items() if k not in ("study", "table", "seed", "hold-out seed", "audit seed")},
@@ -254,11 +261,18 @@ def _analysis(made: Made) -> str:
     """How to get from these rows to an interval, where a way was tested."""
     if made.model is not None:
         return ANALYSIS_MODEL
-    refitted = ANALYSIS_REFITS if made.told_analyses() else ""
+    refitted = (ANALYSIS_REFITS if made.told_analyses() else "") + _without_refits(made)
     if _by_t_s(made):
-        return refitted + ANALYSIS_T_S.format(n=made.page.n_train, held=HELD[made.page.generator]) + CONFIRM
+        return refitted + ANALYSIS_T_S.format(held=HELD[made.page.generator].says(made.page.n_train)) + CONFIRM
     declare = f", or {DECLARE}" if made.page.certificate is None else ""
-    return refitted + ANALYSIS_NONE.format(other="For other analyses no" if refitted else "No", declare=declare) + CONFIRM
+    return refitted + ANALYSIS_NONE.format(other="For other analyses no" if made.told_analyses() else "No", declare=declare) + CONFIRM
+
+
+def _without_refits(made: Made) -> str:
+    """Which declared analyses have no interval of their own in an open release."""
+    told = {(e["endpoint"], e["contrast"]) for e in made.told_analyses()}
+    names = dict.fromkeys(c.endpoint for c in made.results[0].comparisons if (c.endpoint, c.train.contrast) not in told)
+    return ANALYSIS_ALONE.format(names=", ".join(f"`{n}`" for n in names)) if names else ""
 
 
 def _by_t_s(made: Made) -> bool:

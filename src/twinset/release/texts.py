@@ -24,7 +24,8 @@ UNLISTED = (
 )
 
 ANALYSIS_REFITS = "\nFor declared analyses `analyses.json` holds the estimate with an interval for the population, and how it was made."
-ANALYSIS_T_S = "\nFor an analysis of your own `twinset.combine(folder, analysis, n={n})` gives one, by the rule T_s. {held}"
+ANALYSIS_T_S = "\nFor an analysis of your own `twinset.combine(folder, analysis)` gives one, by the rule T_s. {held}"
+ANALYSIS_ALONE = "\nDeclared, but released without refits, and so without an interval of its own for at least one contrast: {names}."
 ANALYSIS_NONE = "\n{other} rule for intervals was tested on these rows: report none{declare}."
 CONFIRM = "\nConfirm what matters on the real data."
 ANALYSIS_MODEL = (

@@ -41,7 +41,7 @@ def shift(c: Comparison) -> str:
     if not c.refits:
         return ""
     bias = c.refits.bias
-    if bias**2 <= 4 * c.refits.sd**2 / c.refits.runs:
+    if not c.refits.shifted:
         return "in refits no shift beyond chance"
     where = "towards no effect" if bias * c.train.value < 0 else "away from no effect"
     if c.train.ratio:
