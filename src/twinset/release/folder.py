@@ -30,6 +30,7 @@ from twinset.release.texts import (
     ANALYSIS_T_S,
     CLAIM,
     CONFIRM,
+    COUNTS,
     CUSTODIAN_README,
     LEFT_OUT,
     NO_CLAIM,
@@ -226,9 +227,7 @@ def metadata(made: Made, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _claim(page: Page) -> str | dict[str, Any]:
-    if page.certificate is None:
-        return "none claimed"
-    return {k: page.certificate[k] for k in ("unit", "relation", "epsilon", "delta", "rho")}
+    return {k: page.certificate[k] for k in ("unit", "relation", "epsilon", "delta", "rho")} if page.certificate else "none claimed"
 
 
 def recipient_readme(made: Made, names: Sequence[str]) -> str:
@@ -236,7 +235,7 @@ def recipient_readme(made: Made, names: Sequence[str]) -> str:
     page = made.page
     proof = page.certificate
     claim = (
-        NO_CLAIM.format(**_judged(page))
+        NO_CLAIM.format(counts=COUNTS if _keeps_counts(made) else "", **_judged(page))
         if proof is None
         else CLAIM.format(unit="row (each is taken for a patient)" if proof["unit"] == "row" else f"patient (`{proof['unit']}`)", **_told(proof))
     )
@@ -269,10 +268,10 @@ def _analysis(made: Made) -> str:
 
 
 def _without_refits(made: Made) -> str:
-    """Which declared analyses have no interval of their own in an open release."""
+    """Which declared analyses have no interval of their own in an open release; of a private one nothing, for that hangs on patients' rows."""
     told = {(e["endpoint"], e["contrast"]) for e in made.told_analyses()}
     names = dict.fromkeys(c.endpoint for c in made.results[0].comparisons if (c.endpoint, c.train.contrast) not in told)
-    return ANALYSIS_ALONE.format(names=", ".join(f"`{n}`" for n in names)) if names else ""
+    return ANALYSIS_ALONE.format(names=", ".join(f"`{n}`" for n in names)) if names and made.page.certificate is None else ""
 
 
 def _by_t_s(made: Made) -> bool:
@@ -288,6 +287,12 @@ def _howto(made: Made, names: Sequence[str]) -> str:
     entries = made.told_analyses()
     first = howto.declared(entries[0]) if entries else ""
     return first + (howto.own(made.copies[0].schema, names, n=made.page.n_train) if _by_t_s(made) else "")
+
+
+def _keeps_counts(made: Made) -> bool:
+    """Whether the generator deals events and outcomes by the arm, so that their counts are train's."""
+    settings = json.loads(made.public_study)["generator"]
+    return made.page.generator == "trees" and bool(settings.get("by_arm", True)) and bool(made.copies[0].schema.with_role("arm"))
 
 
 def _judged(page: Page) -> dict[str, str]:

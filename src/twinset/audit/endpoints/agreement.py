@@ -136,7 +136,7 @@ def karr(train: Effect, value: float, error: float) -> float:
 
 _NAMES: tuple[tuple[str, Better, str], ...] = (
     ("endpoint.decision", "higher", "Decisions kept"),
-    ("endpoint.estimate", "higher", "Estimates inside the train interval"),
+    ("endpoint.estimate", "higher", "Estimates that agree"),
     ("endpoint.overlap", "higher", "Overlap of intervals"),
     ("endpoint.difference", "lower", "Standardised difference"),
 )
