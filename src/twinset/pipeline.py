@@ -18,6 +18,7 @@ from twinset.coding.history import bound
 from twinset.core.cohort import Cohort
 from twinset.core.contracts import AuditResult, Model, NoisyModel, Rule, SizedModel, Trial, UnlistedModel
 from twinset.core.finding import Finding
+from twinset.core.refits import Refits
 from twinset.core.schema import Schema, left_out
 from twinset.core.seeds import stream
 from twinset.door import Reading, in_place
@@ -31,6 +32,7 @@ from twinset.private import begin, demand, finish, halves, open_ledger, public_r
 from twinset.refitting.job import Job, contrasts
 from twinset.refitting.kept import keeper
 from twinset.refitting.run import Refitted, Resources, affordable, refit
+from twinset.release.analyses import shipped
 from twinset.release.attempts import Attempt
 from twinset.release.attempts import begin as begin_line
 from twinset.release.decide import Output, decide, look
@@ -109,7 +111,14 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
     if attempt:
         attempt.end(released=(verdict or tested).released)
     refitted.forget()
-    return replace(_made(study, copies, results, verdict or tested, facts, saved(model) if claim else None), analyses=refitted.of_all)
+    return _with(_made(study, copies, results, verdict or tested, facts, saved(model) if claim else None), refitted.of_all)
+
+
+def _with(made: Made, refits: tuple[Refits, ...]) -> Made:
+    """The release with its refits, and the page with the estimates and intervals that leave."""
+    ratio = len(made.copies[0]) / made.page.n_train
+    result = replace(made.page.result, comparisons=shipped(made.results, refits, len(made.copies), ratio=ratio))
+    return replace(made, analyses=refits, page=replace(made.page, result=result))
 
 
 def _refitted(study: Study, job: Job, vault: Vault, *, workers: int, say: Progress, tell: Progress) -> Refitted:

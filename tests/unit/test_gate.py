@@ -123,6 +123,12 @@ def test_a_control_that_fails_comes_before_everything() -> None:
     assert verdict_of(Finding("c", 0.1, 0.0, 0.2, 100, "lower", {"p": 0.002}), finding(0.5, 0.02), checks=(MUST, CONTROL)).released
 
 
+def test_a_sentence_that_says_its_p_is_not_given_another() -> None:
+    found = Finding("m", 1.0, 0.5, 1.0, 6, "lower", {"p": 2e-4, "chance": 0.2}, where="few", says="6 of 6 are recognised (chance of so many or more: 0.0002).")
+    (reason,) = (r for r in verdict_of(found, checks=(VETO,)).reasons)
+    assert reason.endswith("6 of 6 are recognised (chance of so many or more: 0.0002)")
+
+
 USEFUL = Check(finding="fidelity.pairs", limit=0, rule="useful", label="pairs lost")
 
 

@@ -22,7 +22,9 @@ import twinset
 from twinset.core.refits import Refits
 from twinset.core.seeds import stream
 from twinset.errors import BadInput
-from twinset.release.folder import Made
+from twinset.release.analyses import shipped
+from twinset.release.folder import Made, _analysis, metadata
+from twinset.report.intervals import how
 
 AGE = 'it\'s "age"'
 NAME = 'death "or" relapse\\ `x` {n}'
@@ -124,6 +126,7 @@ def test_combine_reads_it_from_the_folder_and_from_memory(released: tuple[Path, 
         assert found.naive_error > 0
         assert (found.low, found.high, found.naive_low) == pytest.approx((again.low, again.high, again.naive_low))
         assert f"{refits.runs} refits on resampled patients" in found.says
+        assert f"hazard ratio {math.exp(found.value):.3g} ({level:.0%} interval {math.exp(found.low):.3g} to" in found.says
         assert ("no shift beyond chance" in found.says) == (abs(refits.bias) < 0.1)
         assert math.isnan(found.sampling)
         assert found.to_dict()["sampling"] is None
@@ -134,7 +137,101 @@ def test_a_contrast_is_named_where_there_are_several(released: tuple[Path, Made]
     with pytest.raises(BadInput, match="2 contrasts") as refused:
         twinset.combine(released[0], NAME)
     assert "analyses.json" in refused.value.hint
-    assert "placebo" not in str(refused.value)
+    assert all(f'"{NAME}: {r.contrast}"' in refused.value.hint for r in released[1].analyses)
+
+
+def test_the_page_shows_what_leaves(released: tuple[Path, Made]) -> None:
+    """With several copies the custodian signs the mean over all of them, not copy 1."""
+    home, whole = released
+    page = shipped(whole.results, whole.analyses, len(whole.copies), ratio=1.0)
+    for entry in entries(home):
+        c = next(c for c in page if c.train.contrast == entry["contrast"])
+        if len(whole.copies) > 1:
+            assert (c.synthetic.value, c.widened_low, c.widened_high) == pytest.approx((entry["value"], entry["low"], entry["high"]))
+            assert c.synthetic.value != whole.results[0].comparisons[0].synthetic.value
+        assert c.train == next(d.train for d in whole.results[0].comparisons if d.train.contrast == entry["contrast"])
+    mark, lines = how(page, len(whole.copies))
+    assert mark == ("from refits" if len(whole.copies) == 1 else "mean of 3 copies, from refits") or len(whole.copies) == 1
+    assert any("analyses.json" in line for line in lines) == (len(whole.copies) > 1)
+
+
+def test_a_run_puts_the_shipped_figures_on_its_page(tmp_path: Path) -> None:
+    trial(120).write_csv(tmp_path / "trial.csv")
+    (tmp_path / "study.toml").write_text(STUDY.replace("[audit]\nrefits = 0", "[release]\ncopies = 2\n[audit]\nrefits = 20"))
+    found = twinset.release(tmp_path / "study.toml")
+    shown = [(c.train.contrast, c.synthetic.value, c.widened_low, c.widened_high) for c in found.page.result.comparisons]
+    assert shown == [(e["contrast"], *(pytest.approx(e[k]) for k in ("value", "low", "high"))) for e in found.told_analyses()]
+    assert shown
+
+
+def test_copy_1_is_said_to_be_copy_1_where_there_are_no_refits(tmp_path: Path) -> None:
+    found = replace(made(tmp_path, ("[audit]", "[release]\ncopies = 2\n[audit]")), analyses=())
+    assert how(found.results[0].comparisons, 2)[0] == "copy 1 of 2, widened"
+    home = found.save(tmp_path / "twin") / "release"
+    assert "copy 1 of 2, widened" in (tmp_path / "twin" / "custodian" / "report.html").read_text(encoding="utf-8")
+    assert "without refits" in (home / "README.md").read_text(encoding="utf-8")
+    told = twinset.combine(home, f"{NAME}: {found.results[0].comparisons[0].train.contrast}")
+    assert told.says.startswith("Declared, but released without refits")
+    assert f"hazard ratio {math.exp(told.value):.3g}" in told.says
+    assert f"as logarithms {told.value:.3g}" in told.says
+    assert "yours has 210: not tested" in told.says
+    mine = twinset.combine(home, lambda f: (f["aval"].mean(), 0.1))
+    assert "without refits" not in mine.says
+    assert "ratio 0" not in mine.says
+
+
+def test_the_number_of_patients_is_the_releases(released: tuple[Path, Made]) -> None:
+    home, whole = released
+    n = whole.page.n_train
+    assert json.loads((home / "metadata.json").read_text())["patients"] == n
+
+    def mean(f: pl.DataFrame) -> tuple[float, float]:
+        return f["aval"].mean(), 0.1
+
+    for source in (home, whole):
+        assert twinset.combine(source, mean).n == twinset.combine(source, mean, n=n).n == n
+        with pytest.raises(BadInput, match="not the number of patients") as refused:
+            twinset.combine(source, mean, n=10 * n)
+        assert "leave `n` out" in refused.value.hint
+
+
+def test_the_number_of_patients_of_a_private_run_does_not_leave(tmp_path: Path) -> None:
+    found = made(tmp_path)
+    proof = {"unit": "row", "relation": "add-remove", "epsilon": 1, "delta": 1e-9, "rho": 0.1}
+    private = replace(found, page=replace(found.page, certificate=proof))
+    assert metadata(found, ["x"])["patients"] == found.page.n_train
+    assert "patients" not in metadata(private, ["x"])
+    bare = replace(private, analyses=())
+    assert "without refits" in _analysis(replace(found, analyses=()))
+    assert "without refits" not in _analysis(bare)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"x":1}]',
+        '["endpoint"]',
+        "[[1]]",
+        "{}",
+        "3",
+        "[null]",
+        *(
+            f'[{{"endpoint":"e","contrast":"c","value":1,"sd":1,"bias":0,"copies":1,"runs":50,{x}}}]'
+            for x in ('"runs":0', '"runs":1', '"sd":NaN', '"value":Infinity', '"sd":-1', '"sd":1e308', '"copies":0', '"endpoint":3')
+        ),
+    ],
+)
+def test_a_spoilt_file_is_refused_once_and_plainly(released: tuple[Path, Made], tmp_path: Path, text: str) -> None:
+    home = Path(shutil.copytree(released[0], tmp_path / "twin"))
+    (home / "analyses.json").write_text(text)
+    with pytest.raises(BadInput, match=r"analyses\.json cannot be read"):
+        twinset.combine(home, NAME)
+
+
+def test_the_readme_says_what_trees_keep(released: tuple[Path, Made], tmp_path: Path) -> None:
+    assert "effect of the arm in these very patients" in (released[0] / "README.md").read_text(encoding="utf-8")
+    other = made(tmp_path, ('name = "trees"', 'name = "trees"\nby_arm = false')).save(tmp_path / "twin") / "release"
+    assert "these very patients" not in (other / "README.md").read_text(encoding="utf-8")
 
 
 def test_figures_of_other_copies_are_refused(released: tuple[Path, Made], tmp_path: Path) -> None:

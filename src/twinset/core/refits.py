@@ -32,6 +32,11 @@ class Refits:
         """
         return math.sqrt(self.sd**2 + max(self.bias**2 - self.sd**2 / self.runs, 0.0))
 
+    @property
+    def shifted(self) -> bool:
+        """Whether the bias is more than chance: beyond two standard errors of a mean of so many runs."""
+        return self.bias**2 > 4 * self.sd**2 / self.runs
+
     def interval(self, value: float, level: float = 0.95) -> tuple[float, float]:
         """For the population, about the released ``value``: t of ``runs`` - 1 degrees of freedom times ``error``. The centre is not moved by the bias, which is itself uncertain."""
         half = self.quantile(level) * self.error

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twinset.audit.endpoints.synthesis import DECLARE, HELD, MOST_COPIES, SINCE, changed
+from twinset.audit.endpoints.synthesis import DECLARE, HELD, changed
 from twinset.core.seeds import stream
 from twinset.errors import BadInput
 from twinset.generators import GENERATORS
 from twinset.inference.analysis import Analysis, Estimate, Estimates, prepared, unmeasured
 from twinset.inference.copies import Copies
 from twinset.inference.declared import refitted, released
-from twinset.inference.found import Inference, beside, figure, naive
+from twinset.inference.found import Inference, beside, estimated, naive
 
 if TYPE_CHECKING:
     from twinset.generators.marginals import MarginalsModel
@@ -30,6 +30,7 @@ MODEL = (
 )
 RULES = "Rows that were redrawn to keep a rule are not redrawn here."
 SHARED = "All copies come from one model and share its noise; more copies only remove what drawing rows adds."
+NO_REFITS = "Declared, but released without refits (none were made, or too few gave an estimate): so no interval of its own, but the rule T_s."
 T_S = "T_s = v (k/n + 1/m), Raab, Nowok and Dibben 2016"
 BOOTSTRAP = "parametric bootstrap of the released model"
 
@@ -45,7 +46,12 @@ def infer_all(copies: Copies, analyses: Sequence[Analysis | Estimates | str], *,
         raise BadInput("`level` must be at least 0.5 and below 1", where="combine", hint="0.95 is usual")
     told = [released(a, copies) if isinstance(a, str) else None for a in analyses]
     others = iter(_inferred([a for a, t in zip(analyses, told, strict=True) if t is None], copies, Plan(runs, level, seed)))
-    return tuple(next(others) if t is None else refitted(t, copies, level) for t in told)
+    return tuple(_alone(next(others), a) if t is None else refitted(t, copies, level) for a, t in zip(analyses, told, strict=True))
+
+
+def _alone(found: Inference, analysis: object) -> Inference:
+    """Says so where a declared analysis had to do with the rule for others."""
+    return replace(found, says=f"{NO_REFITS} {found.says}") if isinstance(analysis, str) and found.rule == T_S else found
 
 
 def _inferred(analyses: Sequence[Analysis | Estimates | str], copies: Copies, plan: Plan) -> list[Inference]:
@@ -54,9 +60,9 @@ def _inferred(analyses: Sequence[Analysis | Estimates | str], copies: Copies, pl
     if not all(np.isfinite(f[:, 0]).all() for f in found):
         raise BadInput("the analysis gives no finite estimate on a released copy", where="combine", hint="try it on one copy first")
     if not estimates or copies.model is None:
-        return [_t_s(copies, f, plan.level) for f in found]
+        return [_t_s(copies, f, plan.level, e.ratio) for f, e in zip(found, estimates, strict=True)]
     drawn = _draws(copies, copies.model, estimates, plan)
-    made = (_bootstrap(copies, copies.model.n_rows, d, f, plan) for d, f in zip(drawn, found, strict=True))
+    made = (_bootstrap(copies, d, f, plan, e.ratio) for d, f, e in zip(drawn, found, estimates, strict=True))
     return [_warned(m, unmeasured(e, copies.frames[0], copies.model.measured, seed=plan.seed)) for m, e in zip(made, estimates, strict=True)]
 
 
@@ -106,7 +112,7 @@ def _draws(copies: Copies, model: MarginalsModel, estimates: Sequence[Estimate],
     return [Draws(c, t[0], t[1]) for c, t in zip(centre, turns, strict=True)]
 
 
-def _bootstrap(copies: Copies, n: int, draws: Draws, found: np.ndarray, plan: Plan) -> Inference:
+def _bootstrap(copies: Copies, draws: Draws, found: np.ndarray, plan: Plan, ratio: str) -> Inference:
     from scipy.stats import t
 
     rows, m = copies.frames[0].height, len(copies.frames)
@@ -131,15 +137,16 @@ def _bootstrap(copies: Copies, n: int, draws: Draws, found: np.ndarray, plan: Pl
     shares = np.array([sampling, privacy, synthesis])
     shares = shares / max(shares.sum(), 1e-300)
     says = (
-        f"{figure(value - bias)} ({plan.level:.0%} interval {figure(low)} to {figure(high)}) in the population; of its variance about {shares[0]:.0%} is sampling, "
+        f"{estimated(value - bias, (low, high), plan.level, ratio)} in the population; of its variance about {shares[0]:.0%} is sampling, "
         f"{shares[1]:.0%} privacy noise, {shares[2]:.0%} drawing rows. {beside(own, (low, high))}"
     )
     silent = f"{MODEL} {RULES} {SHARED}"
     parts = (math.sqrt(sampling), math.sqrt(privacy), math.sqrt(synthesis))
+    n = copies.model.n_rows if copies.model else None
     return Inference(value, error, low, high, plan.level, bias, *parts, *own, n, rows, m, len(turns), BOOTSTRAP, says, silent)
 
 
-def _t_s(copies: Copies, found: np.ndarray, level: float) -> Inference:
+def _t_s(copies: Copies, found: np.ndarray, level: float, ratio: str) -> Inference:
     from scipy.stats import norm
 
     if copies.private:
@@ -159,11 +166,13 @@ def _t_s(copies: Copies, found: np.ndarray, level: float) -> Inference:
     error, value = math.hypot(sampling, synthesis), float(found[:, 0].mean())
     half = float(norm.ppf(0.5 + level / 2)) * error
     own = naive(found, level)
-    says = f"{figure(value)} ({level:.0%} interval {figure(value - half)} to {figure(value + half)}) in the population. {HELD[copies.generator]}{'' if copies.settings else ' That is so at its default settings.'} {beside(own, (value - half, value + half))}"
+    ends, held = (value - half, value + half), HELD[copies.generator]
+    default = "" if copies.settings else " That is so at its default settings."
+    says = f"{estimated(value, ends, level, ratio)} in the population. {held.says(n)}{default} {beside(own, ends)}"
     silent = "It holds only if the generator's model is right for this analysis: copies of a model that smooths a relation away are biased, and no interval shows it."
-    if m > MOST_COPIES:
-        silent += f" It was tested with up to {MOST_COPIES} copies; these are {m}."
-    return Inference(value, error, value - half, value + half, level, 0.0, sampling, math.nan, synthesis, *own, n, rows, m, 0, T_S, says, silent)
+    if m > held.copies:
+        silent += f" It was tested with up to {held.copies} copies; these are {m}."
+    return Inference(value, error, *ends, level, 0.0, sampling, math.nan, synthesis, *own, n, rows, m, 0, T_S, says, silent)
 
 
 def _demand_tested(copies: Copies) -> None:
@@ -179,7 +188,7 @@ def _demand_tested(copies: Copies) -> None:
         raise BadInput(f"the rule T_s was not tested for copies of `{copies.generator}`", where="combine", hint=hint)
     if copies.settings is None:
         return
-    if SINCE[copies.generator] not in copies.settings:
+    if HELD[copies.generator].since not in copies.settings:
         raise BadInput(
             f"this release was made by an older version, for whose `{copies.generator}` the rule T_s does not hold: effects came out too small",
             where="combine",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
@@ -16,7 +17,17 @@ from twinset.errors import BadInput
 from twinset.inference.copies import Copies
 
 Analysis = Callable[[pl.DataFrame], Any]
-Estimate = Callable[[pl.DataFrame], tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An analysis as frame -> (estimate, standard error or NaN); ``ratio``: what its exponential is called, "" where it is no logarithm of a ratio."""
+
+    function: Callable[[pl.DataFrame], tuple[float, float]]
+    ratio: str = ""
+
+    def __call__(self, frame: pl.DataFrame) -> tuple[float, float]:
+        return self.function(frame)
 
 
 @runtime_checkable
@@ -42,19 +53,20 @@ def prepared(analysis: Analysis | Estimates | str, copies: Copies) -> Estimate:
         value, error = found if isinstance(found, tuple | list) else (found, math.nan)
         return float(value), float(error)
 
-    return estimate
+    return Estimate(estimate)
 
 
 def _effect(endpoint: Estimates, contrast: str, copies: Copies) -> Estimate:
     schema = copies.schema
     if schema is None:
         raise BadInput("an endpoint needs to know what the columns are", where="combine", hint="give the release folder, or a function in its place")
-    contrasts = [e.contrast for e in endpoint.estimate(Cohort(copies.frames[0].select(schema.names), schema))]
+    first = {e.contrast: e for e in endpoint.estimate(Cohort(copies.frames[0].select(schema.names), schema))}
+    contrasts = list(first)
     if not contrasts or (contrast and contrast not in contrasts) or (not contrast and len(contrasts) > 1):
         raise BadInput(
             f"the endpoint has {len(contrasts)} contrasts on the first copy, and one is needed",
             where="combine",
-            hint='name it: "endpoint: contrast", the contrast as the endpoint\'s `estimate` calls it',
+            hint=f"name it: {choice('endpoint', contrasts)}" if contrasts else "look at a copy: an arm or an outcome may be empty there",
         )
     wanted = contrast or contrasts[0]
 
@@ -62,7 +74,23 @@ def _effect(endpoint: Estimates, contrast: str, copies: Copies) -> Estimate:
         effects = {e.contrast: e for e in endpoint.estimate(Cohort(frame.select(schema.names), schema))}
         return (effects[wanted].value, effects[wanted].error) if wanted in effects else (math.nan, math.nan)
 
-    return estimate
+    return Estimate(estimate, _ratio(endpoint) if first[wanted].ratio else "")
+
+
+def _ratio(endpoint: object) -> str:
+    from twinset.audit.endpoints.agreement import WithCurves
+
+    return "hazard ratio" if isinstance(endpoint, WithCurves) else "ratio"
+
+
+def ratio_of(name: str, copies: Copies) -> str:
+    """What a ratio of this declared endpoint is called."""
+    return "hazard ratio" if any(e.get("name") == name and e.get("kind", "survival") == "survival" for e in copies.endpoints) else "ratio"
+
+
+def choice(endpoint: str, contrasts: Sequence[str]) -> str:
+    """The names that would do: contrasts of released copies, so nothing that did not leave."""
+    return " or ".join(f'"{endpoint}: {c}"' for c in contrasts)
 
 
 def named(name: str, known: Iterable[str]) -> tuple[str, str] | None:

@@ -12,6 +12,7 @@ import polars as pl
 
 from twinset.core.schema import Schema
 from twinset.errors import BadInput
+from twinset.inference.told import Told, read_told
 
 if TYPE_CHECKING:
     from twinset.generators.marginals import MarginalsModel
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Copies:
     """What is analysed: frames of synthetic rows, their schema, and the model they came from or how they were made.
 
-    ``endpoints``: declared, with their settings; ``analyses``: entries of ``analyses.json``; ``settings``: of the generator, ``None`` where nobody said.
+    ``endpoints``: declared, with their settings; ``analyses``: what ``analyses.json`` says; ``settings``: of the generator, ``None`` where nobody said.
     """
 
     frames: tuple[pl.DataFrame, ...]
@@ -33,7 +34,7 @@ class Copies:
     n: int | None = None
     private: bool = False
     settings: Mapping[str, Any] | None = None
-    analyses: tuple[dict[str, Any], ...] = ()
+    analyses: tuple[Told, ...] = ()
 
 
 def copies_of(release: Made | str | Path | Sequence[Any], *, n: int | None, generator: str) -> Copies:
@@ -45,8 +46,9 @@ def copies_of(release: Made | str | Path | Sequence[Any], *, n: int | None, gene
     if generator:
         raise BadInput("a release says itself which generator made it", where="combine", hint="leave `generator` out")
     if isinstance(release, Made):
+        n = _agreed(n, release.patients)
         made = in_memory([c.frame for c in release.copies], json.loads(release.public_study), release.model, n=n)
-        return replace(made, analyses=tuple(release.told_analyses()))
+        return replace(made, analyses=read_told(release.told_analyses()))
     return read_copies(Path(release), n=n)
 
 
@@ -76,11 +78,21 @@ def read_copies(folder: Path, *, n: int | None) -> Copies:
         study = json.loads((home / "study.json").read_text(encoding="utf-8"))
         files = [str(f) for f in about["files"]]
         told = home / "analyses.json"
-        analyses = tuple(json.loads(told.read_text(encoding="utf-8"))) if told.is_file() else ()
+        analyses = json.loads(told.read_text(encoding="utf-8")) if told.is_file() else []
+        patients = int(about["patients"]) if "patients" in about else None
     except (OSError, ValueError, KeyError, TypeError):
         raise BadInput("this is not a release", where=str(folder), hint="give a folder that `twinset release` wrote") from None
+    told_analyses = read_told(analyses)
     model = _read_model(home / "model.json")
-    return replace(_copies([_read(home / Path(f).name, study, model) for f in files], study, model, n=n), analyses=analyses)
+    n = _agreed(n, patients)
+    return replace(_copies([_read(home / Path(f).name, study, model) for f in files], study, model, n=n), analyses=told_analyses)
+
+
+def _agreed(n: int | None, known: int | None) -> int | None:
+    """The number of real patients, by the caller or by the release. Raises BadInput where they say two things."""
+    if n is not None and known is not None and n != known:
+        raise BadInput("`n` is not the number of patients that the release states", where="combine", hint="leave `n` out: the release says it itself")
+    return known if n is None else n
 
 
 def _copies(frames: Sequence[pl.DataFrame], study: Mapping[str, Any], model: MarginalsModel | None, *, n: int | None) -> Copies:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -12,52 +10,47 @@ from twinset.audit.endpoints import ENDPOINTS
 from twinset.core.cohort import Cohort
 from twinset.core.refits import Refits
 from twinset.errors import BadInput
-from twinset.inference.analysis import declared, named
+from twinset.inference.analysis import choice, declared, named, ratio_of
 from twinset.inference.copies import Copies
-from twinset.inference.found import Inference, beside, figure, naive
+from twinset.inference.found import Inference, beside, estimated, naive
+from twinset.inference.told import Told
 
 REFITS = "refits on resampled patients"
 SAME = 1e-4  # of its standard error: a value may differ by so much from the copies', whose file rounds
 
 
-def released(name: str, copies: Copies) -> dict[str, Any] | None:
+def released(name: str, copies: Copies) -> Told | None:
     """The entry of ``analyses.json`` for "endpoint" or "endpoint: contrast"; ``None`` where the release has none. Raises BadInput where several would do."""
-    names = [*(str(e.get("name", "")) for e in copies.endpoints), *(str(a["endpoint"]) for a in copies.analyses)]
+    names = [*(str(e.get("name", "")) for e in copies.endpoints), *(a.refits.endpoint for a in copies.analyses)]
     endpoint, contrast = named(name, names) or ("", "")
-    found = [a for a in copies.analyses if a["endpoint"] == endpoint and contrast in ("", a["contrast"])]
+    found = [a for a in copies.analyses if a.refits.endpoint == endpoint and contrast in ("", a.refits.contrast)]
     if len(found) > 1:
         raise BadInput(
-            f"the endpoint has {len(found)} contrasts, and one is needed", where="combine", hint='name it: "endpoint: contrast", as analyses.json writes them'
+            f"the endpoint has {len(found)} contrasts, and one is needed",
+            where="combine",
+            hint=f"name it, as analyses.json does: {choice(endpoint, [a.refits.contrast for a in found])}",
         )
     return found[0] if found else None
 
 
-def refitted(entry: Mapping[str, Any], copies: Copies, level: float) -> Inference:
-    """The released value with the interval that its refits give. Raises BadInput where the figures cannot be read or belong to other copies."""
-    try:
-        refits = Refits(str(entry["endpoint"]), str(entry["contrast"]), float(entry["sd"]), float(entry["bias"]), int(entry["runs"]), int(entry["copies"]))
-        value = float(entry["value"])
-    except (KeyError, TypeError, ValueError):
-        raise BadInput("analyses.json cannot be read", where="combine", hint="give the release as it was made") from None
+def refitted(told: Told, copies: Copies, level: float) -> Inference:
+    """The released value with the interval that its refits give. Raises BadInput where the figures belong to other copies."""
+    refits, value = told.refits, told.value
     if refits.copies != len(copies.frames):
         raise _foreign()
     own = _own(refits, value, copies, level)
     low, high = refits.interval(value, level)
+    ratio = ratio_of(refits.endpoint, copies) if told.ratio else ""
     m = refits.copies
-    says = (
-        f"{figure(value)} ({level:.0%} interval {figure(low)} to {figure(high)}) in the population{', as logarithms of a ratio' if entry.get('ratio') else ''}, "
-        f"from {refits.runs} refits on resampled patients; {_shift(refits)} {beside(own, (low, high))}"
-    )
+    says = f"{estimated(value, (low, high), level, ratio)} in the population, from {refits.runs} refits on resampled patients; {_shift(refits)} {beside(own, (low, high))}"
     parts = (math.nan, math.nan, math.nan)  # refits do not tell them apart
     rows = copies.frames[0].height
-    return Inference(
-        value, refits.error, low, high, level, refits.bias, *parts, *own, copies.n, rows, m, refits.runs, REFITS, says, str(entry.get("silent_on", ""))
-    )
+    return Inference(value, refits.error, low, high, level, refits.bias, *parts, *own, copies.n, rows, m, refits.runs, REFITS, says, told.silent_on)
 
 
 def _shift(refits: Refits) -> str:
     """The bias in words, by what its own noise leaves of it."""
-    if refits.bias**2 <= 4 * refits.sd**2 / refits.runs:
+    if not refits.shifted:
         return "they show no shift beyond chance."
     return f"they shift the estimate by {refits.bias:+.3g}, which the interval is widened for and its centre not moved by."
 

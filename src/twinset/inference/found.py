@@ -63,6 +63,23 @@ def beside(own: tuple[float, float, float], interval: tuple[float, float]) -> st
     return f"The naive interval ({figure(own[1])} to {figure(own[2])}) takes synthetic rows for patients; this one is {width:.2f} times as wide."
 
 
+def estimated(value: float, ends: tuple[float, float], level: float, ratio: str) -> str:
+    """The estimate with its interval; of a ``ratio`` (its name, "" where it is none) the ratio first, then the logarithms.
+
+    >>> estimated(-0.5, (-0.9, -0.1), 0.95, "hazard ratio")
+    'hazard ratio 0.607 (95% interval 0.407 to 0.905); as logarithms -0.5 (-0.9 to -0.1)'
+    """
+    low, high = ends
+    if not ratio:
+        return f"{figure(value)} ({level:.0%} interval {figure(low)} to {figure(high)})"
+    whole = f"{ratio} {figure(_exp(value))} ({level:.0%} interval {figure(_exp(low))} to {figure(_exp(high))})"
+    return f"{whole}; as logarithms {figure(value)} ({figure(low)} to {figure(high)})"
+
+
+def _exp(x: float) -> float:
+    return float(np.exp(min(x, 700.0)))
+
+
 def figure(x: float) -> str:
     """Three significant digits."""
     return f"{x:.3g}"

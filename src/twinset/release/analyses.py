@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from twinset.core.contracts import AuditResult
+from twinset.audit.endpoints.agreement import comparison
+from twinset.audit.endpoints.hazards import Z95, two_sided
+from twinset.core.contracts import AuditResult, Comparison
 from twinset.core.refits import Refits
 
 RATIO = "value, low, high, sd, bias and error are logarithms of a ratio"
@@ -17,9 +20,25 @@ SAYS = (
     "patients' own estimate, error joins both. The centre is not moved by the bias. {scale}."
 )
 SILENT = (
-    "Not whether these patients are a fair sample of yours, nor a shift that resampled patients, some of them twice, do not bring out. "
-    "It holds for this analysis, not for others of the same rows."
+    "The interval does not show whether these patients are a fair sample of yours. Nor does it show a shift that resampled patients, some of whom are drawn "
+    "twice, do not bring out. It holds for this analysis only, not for others of the same rows."
 )
+
+
+def shipped(results: Sequence[AuditResult], refits: Sequence[Refits], copies: int, *, ratio: float) -> tuple[Comparison, ...]:
+    """The comparisons of the first copy, where there are refits with the estimate and interval that leave: of the mean over all copies. ``ratio``: rows of a copy per patient."""
+    return tuple(_mean(c, results[:copies], refits, ratio) if copies > 1 else c for c in results[0].comparisons)
+
+
+def _mean(c: Comparison, results: Sequence[AuditResult], refits: Sequence[Refits], ratio: float) -> Comparison:
+    place = (c.endpoint, c.train.contrast)
+    own = next((r for r in refits if (r.endpoint, r.contrast) == place), None)
+    found = [d.synthetic for result in results for d in result.comparisons if (d.endpoint, d.train.contrast) == place]
+    if own is None or not len(found) == len(results) == own.copies or not math.isfinite(own.error):
+        return c
+    value, error = sum(e.value for e in found) / len(found), math.sqrt(sum(e.error**2 for e in found) / len(found))  # of one copy
+    effect = replace(c.synthetic, value=value, error=error, low=value - Z95 * error, high=value + Z95 * error, p=two_sided(value / error))
+    return comparison(c.endpoint, c.train, effect, ratio, c.holdout, c.constraint, own)
 
 
 def told(refits: Sequence[Refits], results: Sequence[AuditResult], copies: int) -> list[dict[str, Any]]:

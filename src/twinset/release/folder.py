@@ -23,12 +23,14 @@ from twinset.release.gate import OUTPUT, Verdict
 from twinset.release.page_file import page_dict
 from twinset.release.texts import (
     ACCEPTED,
+    ANALYSIS_ALONE,
     ANALYSIS_MODEL,
     ANALYSIS_NONE,
     ANALYSIS_REFITS,
     ANALYSIS_T_S,
     CLAIM,
     CONFIRM,
+    COUNTS,
     CUSTODIAN_README,
     LEFT_OUT,
     NO_CLAIM,
@@ -77,6 +79,11 @@ class Made:
     def told_analyses(self) -> list[dict[str, Any]]:
         """What ``analyses.json`` holds: each declared analysis with its interval for the population; empty of a private run."""
         return analyses.told(self.analyses, self.results, len(self.copies)) if self.page.certificate is None else []
+
+    @property
+    def patients(self) -> int | None:
+        """How many patients the generator saw, where that may leave: ``None`` of a private run."""
+        return self.page.n_train if self.page.certificate is None else None
 
     @property
     def seen(self) -> bool:
@@ -212,6 +219,7 @@ def metadata(made: Made, names: Sequence[str]) -> dict[str, Any]:
         "generator": made.page.generator,
         "copies": len(made.copies),
         "rows_per_copy": len(made.copies[0]),
+        **({} if made.patients is None else {"patients": made.patients}),
         "files": list(names),
         "differential_privacy": _claim(made.page),
         "versions": {k: v for k, v in made.page.provenance.items() if k not in ("study", "table", "seed", "hold-out seed", "audit seed")},
@@ -219,9 +227,7 @@ def metadata(made: Made, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _claim(page: Page) -> str | dict[str, Any]:
-    if page.certificate is None:
-        return "none claimed"
-    return {k: page.certificate[k] for k in ("unit", "relation", "epsilon", "delta", "rho")}
+    return {k: page.certificate[k] for k in ("unit", "relation", "epsilon", "delta", "rho")} if page.certificate else "none claimed"
 
 
 def recipient_readme(made: Made, names: Sequence[str]) -> str:
@@ -229,7 +235,7 @@ def recipient_readme(made: Made, names: Sequence[str]) -> str:
     page = made.page
     proof = page.certificate
     claim = (
-        NO_CLAIM.format(**_judged(page))
+        NO_CLAIM.format(counts=COUNTS if _keeps_counts(made) else "", **_judged(page))
         if proof is None
         else CLAIM.format(unit="row (each is taken for a patient)" if proof["unit"] == "row" else f"patient (`{proof['unit']}`)", **_told(proof))
     )
@@ -254,11 +260,18 @@ def _analysis(made: Made) -> str:
     """How to get from these rows to an interval, where a way was tested."""
     if made.model is not None:
         return ANALYSIS_MODEL
-    refitted = ANALYSIS_REFITS if made.told_analyses() else ""
+    refitted = (ANALYSIS_REFITS if made.told_analyses() else "") + _without_refits(made)
     if _by_t_s(made):
-        return refitted + ANALYSIS_T_S.format(n=made.page.n_train, held=HELD[made.page.generator]) + CONFIRM
+        return refitted + ANALYSIS_T_S.format(held=HELD[made.page.generator].says(made.page.n_train)) + CONFIRM
     declare = f", or {DECLARE}" if made.page.certificate is None else ""
-    return refitted + ANALYSIS_NONE.format(other="For other analyses no" if refitted else "No", declare=declare) + CONFIRM
+    return refitted + ANALYSIS_NONE.format(other="For other analyses no" if made.told_analyses() else "No", declare=declare) + CONFIRM
+
+
+def _without_refits(made: Made) -> str:
+    """Which declared analyses have no interval of their own in an open release; of a private one nothing, for that hangs on patients' rows."""
+    told = {(e["endpoint"], e["contrast"]) for e in made.told_analyses()}
+    names = dict.fromkeys(c.endpoint for c in made.results[0].comparisons if (c.endpoint, c.train.contrast) not in told)
+    return ANALYSIS_ALONE.format(names=", ".join(f"`{n}`" for n in names)) if names and made.page.certificate is None else ""
 
 
 def _by_t_s(made: Made) -> bool:
@@ -274,6 +287,12 @@ def _howto(made: Made, names: Sequence[str]) -> str:
     entries = made.told_analyses()
     first = howto.declared(entries[0]) if entries else ""
     return first + (howto.own(made.copies[0].schema, names, n=made.page.n_train) if _by_t_s(made) else "")
+
+
+def _keeps_counts(made: Made) -> bool:
+    """Whether the generator deals events and outcomes by the arm, so that their counts are train's."""
+    settings = json.loads(made.public_study)["generator"]
+    return made.page.generator == "trees" and bool(settings.get("by_arm", True)) and bool(made.copies[0].schema.with_role("arm"))
 
 
 def _judged(page: Page) -> dict[str, str]:

@@ -153,17 +153,24 @@ def _judge_one(check: Check, findings: Sequence[Finding], policy: Policy, levels
     if check.rule == "control":
         worst = min(measured, key=lambda f: f.beside.get("p", 1.0))
         p = worst.beside.get("p", 1.0)
-        return Judged(check, "fail" if p < check.limit else "pass", f"{label}: {worst.says} (p = {p:.2g})" if p < check.limit else f"{label}: fair", worst.n)
+        return Judged(check, "fail" if p < check.limit else "pass", _with_p(label, worst) if p < check.limit else f"{label}: fair", worst.n)
     sign = 1.0 if measured[0].better == "lower" else -1.0
     exact = [f for f in measured if "p" in f.beside and check.rule == "veto"]
     worst = min(exact, key=lambda f: (f.beside["p"], -sign * f.value)) if exact else max(measured, key=lambda f: sign * f.value)
     outcome, words = _exact(check, sign, exact, levels) if exact else _compare(check, sign, worst, policy)
     if outcome == "fail" and exact and worst.says:
-        return Judged(check, outcome, f"{label}: shown. {worst.says} (p = {worst.beside['p']:.2g})", worst.n)
+        return Judged(check, outcome, _with_p(f"{label}: shown", worst, stop="."), worst.n)
     figure = f"{words}, {_figure(worst.value)} ({_figure(worst.low)} to {_figure(worst.high)})"
     figure += f", p = {worst.beside['p']:.2g}" if check.p else f", the policy allows {_figure(check.limit)}"
     wanted = needed(worst, check.limit) if outcome in ("inconclusive", "not measured") else None
     return Judged(check, outcome, f"{label}: {figure}", worst.n, wanted / worst.n if wanted and worst.n else None)
+
+
+def _with_p(label: str, worst: Finding, *, stop: str = ":") -> str:
+    """A finding's sentence with its p, where the sentence does not say it."""
+    said = worst.says.removesuffix(".")
+    p = "" if "(chance " in said else f" (p = {worst.beside['p']:.2g})"
+    return f"{label}{stop} {said}{p}"
 
 
 def _missing(check: Check, label: str, named: Sequence[Finding]) -> Judged:

@@ -43,7 +43,7 @@ def analysis(frame):
     x = frame[{quoted}].drop_nulls()
     return x.mean(), x.std() / len(x) ** 0.5
 
-found = twinset.combine(".", analysis, n={n})
+found = twinset.combine(".", analysis)
 print(found.value, found.low, found.high)
 print(found.says)
 ```

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 NO_CLAIM = (
     "No differential privacy is claimed: the generator saw the rows. Recognising a patient was attempted before release, "
-    "and the policy's checks ended as in `verdict.json`; that is evidence, not a guarantee.{accepted}{tried}"
+    "and the policy's checks ended as in `verdict.json`; that is evidence, not a guarantee.{counts}{accepted}{tried}"
 )
 CLAIM = (
     "The generator saw the rows only through noisy measurements. Differential privacy is promised to each {unit}: epsilon = {epsilon:g}, "
@@ -12,6 +12,10 @@ CLAIM = (
     "All copies come from one model: they share its noise, and more of them do not average it away."
 )
 
+COUNTS = (
+    " The copies keep how many patients of each arm had each event or outcome all but exactly, so they tell the effect of the arm in these very patients. "
+    "Of an arm with few patients, two releases that differ in one patient can tell that patient's outcome."
+)
 ACCEPTED = " **Not every check was settled**: with so few patients some could neither show nor rule out a leak. The custodian released it all the same, for this reason: {reason}."
 TRIED = " It was attempt {number} on this table: {refused} before it refused, {released} released, {unfinished} without an end."
 
@@ -24,7 +28,8 @@ UNLISTED = (
 )
 
 ANALYSIS_REFITS = "\nFor declared analyses `analyses.json` holds the estimate with an interval for the population, and how it was made."
-ANALYSIS_T_S = "\nFor an analysis of your own `twinset.combine(folder, analysis, n={n})` gives one, by the rule T_s. {held}"
+ANALYSIS_T_S = "\nFor an analysis of your own `twinset.combine(folder, analysis)` gives one, by the rule T_s. {held}"
+ANALYSIS_ALONE = "\nDeclared, but released without refits, and so without an interval of its own for at least one contrast: {names}."
 ANALYSIS_NONE = "\n{other} rule for intervals was tested on these rows: report none{declare}."
 CONFIRM = "\nConfirm what matters on the real data."
 ANALYSIS_MODEL = (

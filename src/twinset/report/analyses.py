@@ -75,10 +75,10 @@ def forests(page: Page) -> tuple[Forest, ...]:
     for c in page.result.comparisons:
         groups.setdefault((c.endpoint, c.train.ratio), []).append(c)
     timed = {c.endpoint for c in page.result.curves}
-    return tuple(_forest(endpoint, group, ratio=ratio, hazard=endpoint in timed) for (endpoint, ratio), group in groups.items())
+    return tuple(_forest(endpoint, group, page.copies, ratio=ratio, hazard=endpoint in timed) for (endpoint, ratio), group in groups.items())
 
 
-def _forest(endpoint: str, group: Sequence[Comparison], *, ratio: bool, hazard: bool) -> Forest:
+def _forest(endpoint: str, group: Sequence[Comparison], copies: int, *, ratio: bool, hazard: bool) -> Forest:
     axis = _axis(group, ratio=ratio)
     none = 1.0 if ratio else 0.0
     guides = [Guide(t, "grid", number(t, decimals=_places(t))) for t in axis.ticks() if t != none]
@@ -93,7 +93,7 @@ def _forest(endpoint: str, group: Sequence[Comparison], *, ratio: bool, hazard: 
     analyses = tuple(replace(a, contrast=a.contrast.removesuffix(AGAINST + against)) for a in analyses)
     reasons = tuple(dict.fromkeys(c.constraint for c in group if c.constraint))
     told = f"{firsts.pop()} {against}" if against and " " not in against and len(firsts) == 1 else against  # "arms 1 against 0"
-    return Forest(endpoint, told, unit, scale_row(axis, guides), analyses, any(c.holdout for c in group), reasons, *how(group))
+    return Forest(endpoint, told, unit, scale_row(axis, guides), analyses, any(c.holdout for c in group), reasons, *how(group, copies))
 
 
 def _axis(group: Sequence[Comparison], *, ratio: bool) -> Axis:

@@ -117,12 +117,12 @@ def _saying(found: Agreed, gone: int, worst: Standing) -> Tone:
 
 def _conclusions(found: Agreed, gone: int, worst: Standing) -> str:
     """What the tally does not say: what could have been concluded at all, and what went wrong."""
-    parts = [f"Of as many fresh patients about {words.number(found.expected, decimals=1)} would"]
+    parts = [f"A fresh trial of this size would agree in about {100 * found.expected / found.total:.0f} of 100"]
     if not found.significant:
         parts.append("none is significant in the patients, so no conclusion was put to the test")
     else:
         parts.append(
-            f"{found.significant} {'is' if found.significant == 1 else 'are'} significant in the patients, {found.kept} of them also in the synthetic rows (of fresh patients {words.number(found.keepable, decimals=1)})"
+            f"{found.significant} {'is' if found.significant == 1 else 'are'} significant in the patients, {found.kept} of them also in the synthetic rows (in a fresh trial {100 * found.keepable / found.significant:.0f} of 100)"
         )
     parts += [f"{found.reversed} {'is' if found.reversed == 1 else 'are'} reversed"] if found.reversed else []
     parts += [f"{gone} could not be estimated on the synthetic rows"] if gone else []

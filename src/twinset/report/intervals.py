@@ -20,14 +20,24 @@ BARE = (
 )
 
 
-def how(group: Sequence[Comparison]) -> tuple[str, tuple[str, ...]]:
-    """How the synthetic intervals were made: in a few words, and in sentences."""
+SHIPPED = "The synthetic estimate is the mean over all {copies} copies, as in analyses.json."
+FIRST = "Where there are no refits the synthetic estimate is that of copy 1 of {copies}."
+
+
+def how(group: Sequence[Comparison], copies: int = 1) -> tuple[str, tuple[str, ...]]:
+    """How the synthetic estimates and intervals were made, of how many ``copies``: in a few words, and in sentences."""
     runs = sorted({c.refits.runs for c in group if c.refits})
     plain = [c for c in group if not c.refits]
     widened = [c for c in plain if math.isfinite(c.widened_low)]
     told = [REFITTED.format(runs=runs[0] if len(runs) == 1 else f"{runs[0]} to {runs[-1]}")] if runs else []
     told += [WIDENED] if widened else [BARE] if plain else []
-    return ("from refits" if runs and not widened else "widened" if widened else ""), tuple(told)
+    mark = "from refits" if runs and not widened else "widened" if widened else ""
+    if copies > 1:
+        mean = any(c.refits.copies == copies for c in group if c.refits)
+        told += [SHIPPED.format(copies=copies)] * mean + [FIRST.format(copies=copies)] * (bool(plain) and mean)
+        which = f"mean of {copies} copies" if mean and not plain else "" if mean else f"copy 1 of {copies}"
+        mark = ", ".join(x for x in (which, mark) if x)
+    return mark, tuple(told)
 
 
 def width(c: Comparison) -> str:
@@ -41,7 +51,7 @@ def shift(c: Comparison) -> str:
     if not c.refits:
         return ""
     bias = c.refits.bias
-    if bias**2 <= 4 * c.refits.sd**2 / c.refits.runs:
+    if not c.refits.shifted:
         return "in refits no shift beyond chance"
     where = "towards no effect" if bias * c.train.value < 0 else "away from no effect"
     if c.train.ratio:

@@ -75,7 +75,7 @@ def measure(endpoint: Endpoint, trial: Trial, rng: Rng) -> Agreement:
     z, ratio = [c.train.value / c.train.error for c in comparisons], len(trial.synthetic) / len(trial.train)
     quantiles = [c.refits.quantile() if c.refits else None for c in comparisons]
     beside = scales(z, ratio, _together(endpoint, trial, comparisons), rng, quantiles=quantiles)
-    found = _findings(comparisons, beside, HELD[trial.notes["generator"]] if _tested(trial) else "")
+    found = _findings(comparisons, beside, HELD[trial.notes["generator"]].says(len(trial.train)) if _tested(trial) else "")
     return Agreement((*found, *_unmatched(endpoint, trial, comparisons), *more), comparisons, curves)
 
 
@@ -136,7 +136,7 @@ def karr(train: Effect, value: float, error: float) -> float:
 
 _NAMES: tuple[tuple[str, Better, str], ...] = (
     ("endpoint.decision", "higher", "Decisions kept"),
-    ("endpoint.estimate", "higher", "Estimates inside the train interval"),
+    ("endpoint.estimate", "higher", "Estimates that agree"),
     ("endpoint.overlap", "higher", "Overlap of intervals"),
     ("endpoint.difference", "lower", "Standardised difference"),
 )
