@@ -91,7 +91,7 @@ def once(population: str, generator: str, n: int, runs_: int, seed: int) -> dict
     refits: dict[str, dict[str, tuple[float, float, int]]] = {}
     if runs_:
         told = refit(Job(made, cohort, (), (Declared(of.analyses),), n, COPIES, seed), runs=runs_)
-        for r in (*told.one, *told.all):
+        for r in (*told.one, *told.of_all):
             refits.setdefault(r.contrast, {})[str(r.copies)] = r.sd, r.bias, r.runs
     return {"own": own, "made": found, "refits": refits}
 

@@ -16,6 +16,7 @@ from twinset.core.seeds import stream
 from twinset.errors import BadInput
 from twinset.inference.copies import Copies
 
+WRITTEN = '"ENDPOINT: COLUMN LEVEL against LEVEL", the levels as in the copies, the reference last'
 Analysis = Callable[[pl.DataFrame], Any]
 
 
@@ -64,9 +65,11 @@ def _effect(endpoint: Estimates, contrast: str, copies: Copies) -> Estimate:
     contrasts = list(first)
     if not contrasts or (contrast and contrast not in contrasts) or (not contrast and len(contrasts) > 1):
         raise BadInput(
-            f"the endpoint has {len(contrasts)} contrasts on the first copy, and one is needed",
+            "the endpoint has no such contrast on the first copy"
+            if contrast
+            else f"the endpoint has {len(contrasts)} contrasts on the first copy: which is meant?",
             where="combine",
-            hint=f"name it: {choice('endpoint', contrasts)}" if contrasts else "look at a copy: an arm or an outcome may be empty there",
+            hint=f"name it: {WRITTEN}" if contrasts else "look at a copy: an arm or an outcome may be empty there",
         )
     wanted = contrast or contrasts[0]
 
@@ -86,11 +89,6 @@ def _ratio(endpoint: object) -> str:
 def ratio_of(name: str, copies: Copies) -> str:
     """What a ratio of this declared endpoint is called."""
     return "hazard ratio" if any(e.get("name") == name and e.get("kind", "survival") == "survival" for e in copies.endpoints) else "ratio"
-
-
-def choice(endpoint: str, contrasts: Sequence[str]) -> str:
-    """The names that would do: contrasts of released copies, so nothing that did not leave."""
-    return " or ".join(f'"{endpoint}: {c}"' for c in contrasts)
 
 
 def named(name: str, known: Iterable[str]) -> tuple[str, str] | None:

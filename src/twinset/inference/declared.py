@@ -10,7 +10,7 @@ from twinset.audit.endpoints import ENDPOINTS
 from twinset.core.cohort import Cohort
 from twinset.core.refits import Refits
 from twinset.errors import BadInput
-from twinset.inference.analysis import choice, declared, named, ratio_of
+from twinset.inference.analysis import WRITTEN, declared, named, ratio_of
 from twinset.inference.copies import Copies
 from twinset.inference.found import Inference, beside, estimated, naive
 from twinset.inference.told import Told
@@ -26,9 +26,9 @@ def released(name: str, copies: Copies) -> Told | None:
     found = [a for a in copies.analyses if a.refits.endpoint == endpoint and contrast in ("", a.refits.contrast)]
     if len(found) > 1:
         raise BadInput(
-            f"the endpoint has {len(found)} contrasts, and one is needed",
+            f"the endpoint has {len(found)} contrasts: which is meant?",
             where="combine",
-            hint=f"name it, as analyses.json does: {choice(endpoint, [a.refits.contrast for a in found])}",
+            hint=f"name it, as analyses.json does: {WRITTEN}",
         )
     return found[0] if found else None
 
