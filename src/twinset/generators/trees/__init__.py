@@ -35,9 +35,9 @@ class Trees:
     that margins stay exact and effects are not flattened; nobody gives one row two values unless there is no other way, and numbers held by fewer than ten
     patients are redrawn from a window, so rare values and extremes are not handed out. Events, times and outcomes are split by the arm first.
 
-    Measured limits: a curved effect on a yes/no outcome loses two thirds of its curvature at 400 patients, two fifths at 1,500; an interaction of two
-    covariates (neither an arm) on such an outcome is lost at 400. Below 500 patients the relations are learnt with their chance: a classifier attack
-    reads 0.57 to 0.59 there where random dealing reads 0.53 to 0.54; from 1,000 on there is no difference.
+    Measured limits: a curved effect on a yes/no outcome loses three quarters of its curvature at 400 patients, half at 1,500; an interaction of two
+    covariates (neither an arm) on such an outcome is lost at 400. At 300 to 400 patients the relations are learnt with their chance: a distance attack
+    reads 0.57 to 0.59 there where random dealing reads 0.53 to 0.54.
 
     Use it as the first choice for fidelity. It is not differentially private (it reveals), and it does not hide that a *category* exists:
     every released level occurs in train, rare ones too; nothing is pooled. Pool rare levels, or declare a public code list, before fitting.

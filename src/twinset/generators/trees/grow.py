@@ -193,6 +193,25 @@ def _partition(x: IntArray, rows: IntArray, spare: IntArray, cut: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def _tally(classes: IntArray, mine: IntArray, y: IntArray, n_classes: int) -> IntArray:
+    """How many of these rows are of each class, int64 (classes,); the class of each is written to ``y``."""
+    total = np.zeros(n_classes, np.int64)
+    for i in range(mine.size):
+        y[i] = classes[mine[i]]
+        total[y[i]] += 1
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _branch(nodes, node, n_nodes, feature, cut, middle):  # type: ignore[no-untyped-def]
+    """Make a leaf a fork: its children are the next two nodes, their rows begin and end at ``middle``."""
+    start, end = nodes[node, START], nodes[node, END]
+    nodes[node, FEATURE], nodes[node, CUT], nodes[node, LEFT], nodes[node, RIGHT] = feature, cut, n_nodes, n_nodes + 1
+    nodes[n_nodes] = np.array([-1, 0, -1, -1, start, middle, node], np.int32)
+    nodes[n_nodes + 1] = np.array([-1, 0, -1, -1, middle, end, node], np.int32)
+
+
+@njit(cache=True, nogil=True)
 def grow(cells, sizes, features, first, classes, n_classes, ordinal, leaf, gain, strictness):  # type: ignore[no-untyped-def]  # noqa: PLR0913 - compiled, one loop over a stack
     """A tree for the classes of one column.
 
@@ -221,11 +240,8 @@ def grow(cells, sizes, features, first, classes, n_classes, ordinal, leaf, gain,
         m = end - start
         if m < 2 * leaf or live[top] == 0:
             continue
-        mine, total = rows[start:end], np.zeros(n_classes, np.int64)
-        for i in range(m):
-            k = classes[mine[i]]
-            y[i] = k
-            total[k] += 1
+        mine = rows[start:end]
+        total = _tally(classes, mine, y, n_classes)
         impurity, freedom = _chance(total, m, ordinal)
         if impurity <= 1e-12:
             continue
@@ -237,9 +253,7 @@ def grow(cells, sizes, features, first, classes, n_classes, ordinal, leaf, gain,
             if feature < 0 or best - _unsplit(total, m, ordinal) <= _hurdle(freedom, gain, strictness) * impurity + 1e-9 * _unsplit(total, m, ordinal):
                 continue
         middle = start + _partition(cells[feature], mine, spare, cut)
-        nodes[node, FEATURE], nodes[node, CUT], nodes[node, LEFT], nodes[node, RIGHT] = feature, cut, n_nodes, n_nodes + 1
-        nodes[n_nodes] = np.array([-1, 0, -1, -1, start, middle, node], np.int32)
-        nodes[n_nodes + 1] = np.array([-1, 0, -1, -1, middle, end, node], np.int32)
+        _branch(nodes, node, n_nodes, feature, cut, middle)
         small = 0 if middle - start < end - middle else 1
         active[top + 1, :kept] = active[top, :kept]  # the larger child waits, so the stack stays below log2 n
         stack[top], stack[top + 1] = n_nodes + 1 - small, n_nodes + small
