@@ -115,7 +115,9 @@ def release(study: Study, *, progress: Progress | None = None, tell: Progress | 
 
 
 def _with(made: Made, refits: tuple[Refits, ...]) -> Made:
-    """The release with its refits, and the page with the estimates and intervals that leave."""
+    """The release with its refits, and the page with the estimates and intervals that leave; as it was where there are none (under ``[privacy]`` train may be empty)."""
+    if not refits:
+        return made
     ratio = len(made.copies[0]) / made.page.n_train
     result = replace(made.page.result, comparisons=shipped(made.results, refits, len(made.copies), ratio=ratio))
     return replace(made, analyses=refits, page=replace(made.page, result=result))
