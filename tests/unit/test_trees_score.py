@@ -188,3 +188,32 @@ def test_same_seed_same_rows_and_wrong_settings() -> None:
     assert model.sample(150, stream(9, "s")).frame.equals(model.sample(150, stream(9, "s")).frame)
     with pytest.raises(BadInput, match="dealing"):
         fit(frame, columns, Trees(dealing="neither"))
+
+
+def test_an_arm_s_effect_in_one_sex_is_kept_on_a_number_without_a_role() -> None:
+    """No split is allowed: only the product of arm and sex can keep it."""
+    rng = np.random.default_rng(7)
+    arm, sex = rng.integers(0, 2, 800), rng.integers(0, 2, 800)
+    frame = pl.DataFrame({"arm": arm, "sex": sex, "pain": (rng.normal(size=800) + 1.5 * arm * sex).round(2)})
+    columns = (Column("arm", "category", "arm"), Column("sex", "category"), Column("pain", "number"))
+
+    def apart(f: pl.DataFrame) -> float:
+        means = {(a, s): m for a, s, m in f.group_by("arm", "sex").agg(pl.col("pain").mean()).iter_rows()}
+        return float((means[1, 1] - means[0, 1]) - (means[1, 0] - means[0, 0]))
+
+    made = fit(frame, columns, Trees(strictness=60.0, order=["arm", "sex", "pain"])).sample(4000, stream(0, "s")).frame
+    assert apart(made) == pytest.approx(apart(frame), abs=0.25)
+
+
+def test_a_number_of_few_values_is_told_apart_value_by_value() -> None:
+    """What holds for one of five values only: ranked on one axis, two thirds of it are lost."""
+    rng = np.random.default_rng(8)
+    grade = rng.integers(1, 6, 800)
+    frame = pl.DataFrame({"mark": (rng.random(800) < np.where(grade == 2, 0.9, 0.1)).astype(np.int64), "grade": grade})
+    columns = (Column("mark", "category"), Column("grade", "integer"))
+
+    def second(f: pl.DataFrame) -> float:
+        return float((f.filter(pl.col("mark") == 1)["grade"] == 2).mean())  # type: ignore[arg-type]
+
+    made = fit(frame, columns, Trees(strictness=60.0, order=["mark", "grade"])).sample(4000, stream(0, "s")).frame
+    assert second(made) == pytest.approx(second(frame), abs=0.08)
